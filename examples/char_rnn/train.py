@@ -1,0 +1,371 @@
+"""Trains a character-level language model: a multi-layer RNN, GRU or LSTM that predicts a text's next character.
+
+    python train.py                      trains on the source of Python's standard library
+    python train.py -data_dir my/text    trains on my/text/input.txt
+    python train.py -help                tells all options
+
+The options, printed lines and checkpoints are those of Torch's char-rnn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+import nn
+import optim
+import pygraphnn
+import torch7
+from model.gru import gru
+from model.lstm import lstm
+from model.rnn import rnn
+from util.char_split_lm_minibatch_loader import CharSplitLMMinibatchLoader
+from util.checkpoint import check_vocabulary, load_checkpoint, make_directory, network_of, save_loss_curve
+from util.corpus import builtin_corpus
+from util.misc import UsageError, clone_list, initial_state, only_cpu, run
+from util.model_utils import clone_many_times, combine_all_parameters
+from util.options import check_options, resumed_options
+from util.report import Report
+from util.sampling import Sampler
+
+MODELS = {"lstm": lstm, "gru": gru, "rnn": rnn}
+
+
+def command_line() -> torch7.CmdLine:
+    """char-rnn's options, and below them this port's own."""
+    cmd = torch7.CmdLine()
+    cmd.text()
+    cmd.text("Train a character-level language model")
+    cmd.text()
+    cmd.text("Options")
+    # data
+    cmd.option("-data_dir", "", "data directory. Should contain the file input.txt with input data")
+    # model params
+    cmd.option("-rnn_size", 128, "size of LSTM internal state")
+    cmd.option("-num_layers", 2, "number of layers in the LSTM")
+    cmd.option("-model", "lstm", "lstm,gru or rnn")
+    # optimization
+    cmd.option("-learning_rate", 2e-3, "learning rate")
+    cmd.option("-learning_rate_decay", 0.97, "learning rate decay")
+    cmd.option("-learning_rate_decay_after", 10, "in number of epochs, when to start decaying the learning rate")
+    cmd.option("-decay_rate", 0.95, "decay rate for rmsprop")
+    cmd.option("-dropout", 0, "dropout for regularization, used after each RNN hidden layer. 0 = no dropout")
+    cmd.option("-seq_length", 50, "number of timesteps to unroll for")
+    cmd.option("-batch_size", 50, "number of sequences to train on in parallel")
+    cmd.option("-max_epochs", 50, "number of full passes through the training data")
+    cmd.option("-grad_clip", 5, "clip gradients at this value")
+    cmd.option("-train_frac", 0.95, "fraction of data that goes into train set")
+    cmd.option("-val_frac", 0.05, "fraction of data that goes into validation set")
+    cmd.option("-init_from", "", "initialize network parameters from checkpoint at this path")
+    # bookkeeping
+    cmd.option("-seed", 123, "torch manual random number generator seed")
+    cmd.option("-print_every", 1, "how many steps/minibatches between printing out the loss")
+    cmd.option("-eval_val_every", 1000, "every how many iterations should we evaluate on validation data?")
+    cmd.option("-checkpoint_dir", "cv", "output directory where checkpoints get written")
+    cmd.option("-savefile", "lstm", "filename to autosave the checkpont to. Will be inside checkpoint_dir/")
+    cmd.option("-accurate_gpu_timing", 0, "kept for scripts that set it: there is no GPU to wait for")
+    # GPU/CPU
+    cmd.option("-gpuid", 0, "which gpu to use. -1 = use CPU")
+    cmd.option("-opencl", 0, "use OpenCL (instead of CUDA)")
+    # beyond char-rnn
+    cmd.text()
+    cmd.text("Options that char-rnn has not")
+    cmd.option("-resume", "", "continue the run that saved this checkpoint, exactly where it was")
+    cmd.option("-float", 0, "1 computes in float32: faster, and no longer the digits of Torch's DoubleTensor")
+    cmd.option("-encoding", "bytes", "what a character is: bytes, or utf8 for the characters of a UTF-8 text")
+    cmd.option("-sample_length", 300, "how many characters to sample at each evaluation. 0 = none")
+    cmd.text()
+    return cmd
+
+
+class Trainer:
+    """A network, its clones for the time steps, the data and the optimizer's state, new or from a checkpoint."""
+
+    def __init__(self, opt: Any, checkpoint: Any = None):
+        self.opt, self.report = opt, Report()
+        self.say = self.report.say
+        self.stopped = False
+        torch7.manualSeed(opt.seed)
+        only_cpu(opt, self.say)
+        fractions = (opt.train_frac, opt.val_frac, max(0, 1 - (opt.train_frac + opt.val_frac)))
+        data_dir = opt.data_dir or builtin_corpus()
+        self.loader = CharSplitLMMinibatchLoader(data_dir, opt.batch_size, opt.seq_length, fractions, opt.encoding)
+        self.say(f"vocab size: {self.loader.vocab_size}")
+        make_directory(self.path("").parent)
+        self.make_network(checkpoint)
+        self.make_clones()
+        self.train_losses: list[float] = []
+        self.val_losses: dict[int, float] = {}
+        self.optim_state: Any = torch7.Table(learningRate=opt.learning_rate, alpha=opt.decay_rate)
+        self.init_state = initial_state(opt, opt.batch_size, self.params.dtype)
+        self.init_state_global = clone_list(self.init_state)
+        self.first = 1
+        if opt.resume:
+            self.resume(checkpoint)
+
+    def path(self, ending: str) -> Path:
+        """A file that the run writes."""
+        return Path(self.opt.checkpoint_dir) / f"lm_{self.opt.savefile}_{ending}"
+
+    def make_network(self, checkpoint: Any) -> None:
+        """The network for one time step, new or from a checkpoint, and its flat parameters."""
+        opt = self.opt
+        if checkpoint is not None:
+            path = opt.resume or opt.init_from
+            self.say(f"loading a model from checkpoint {path}")
+            check_vocabulary(self.loader.vocab_mapping, checkpoint, path)
+            network_of(checkpoint, path)
+            self.protos = checkpoint.protos
+            saved = checkpoint.opt
+            self.say(
+                f"overwriting rnn_size={saved.rnn_size}, num_layers={saved.num_layers}, model={saved.model} "
+                "based on the checkpoint."
+            )
+            opt.rnn_size, opt.num_layers, opt.model = saved.rnn_size, saved.num_layers, saved.model
+        else:
+            self.say(f"creating an {opt.model} with {opt.num_layers} layers")
+            build = MODELS[opt.model]
+            network = build(self.loader.vocab_size, opt.rnn_size, opt.num_layers, opt.dropout)
+            self.protos = torch7.Table(rnn=network, criterion=nn.ClassNLLCriterion())
+        for proto in self.protos.values():
+            proto.float() if opt.float else proto.double()
+        self.params, self.grad_params = combine_all_parameters(self.protos.rnn)
+        if checkpoint is None:
+            torch7.uniform_(self.params, -0.08, 0.08)  # small uniform numbers
+        if opt.model == "lstm" and not opt.resume:
+            self.remember_at_first()
+        self.say(f"number of parameters in the model: {self.params.size}")
+
+    def remember_at_first(self) -> None:
+        """Sets the biases of the LSTM's forget gates to 1, which encourages remembering in the beginning."""
+        size = self.opt.rnn_size
+        for layer in range(1, self.opt.num_layers + 1):
+            for node in self.protos.rnn.forwardnodes:
+                if node.data.annotations.name == f"i2h_{layer}":
+                    self.say(f"setting forget gate biases to 1 in LSTM layer {layer}")
+                    node.data.module.bias[size : 2 * size] = 1  # the gates are, in order, i, f, o, g
+
+    def make_clones(self) -> None:
+        """One clone per time step, after flattening, which moves the parameters."""
+        for name in sorted(self.protos):
+            self.say(f"cloning {name}")
+        self.rnns = clone_many_times(self.protos.rnn, self.opt.seq_length)
+        self.criterions = clone_many_times(self.protos.criterion, self.opt.seq_length)
+        self.sampling_rnn = clone_many_times(self.protos.rnn, 1)[0]
+
+    # -- computing
+
+    def prepro(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Time first, for faster indexing."""
+        return np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
+
+    def eval_split(self, split_index: int, max_batches: int | None = None) -> float:
+        """The loss over a split (1 train, 2 val, 3 test), or its first max_batches batches."""
+        self.say(f"evaluating loss over split index {split_index}")
+        n = self.loader.split_sizes[split_index - 1]
+        n = n if max_batches is None else min(max_batches, n)
+        self.loader.reset_batch_pointer(split_index)
+        loss, state = 0.0, self.init_state
+        for clone in self.rnns:
+            clone.evaluate()  # for dropout
+        for i in range(1, n + 1):
+            x, y = self.prepro(*self.loader.next_batch(split_index))
+            for t, clone in enumerate(self.rnns):
+                *state, prediction = clone.forward([x[t], *state])
+                loss += self.criterions[t].forward(prediction, y[t])
+            self.say(f"{i}/{n}...")
+        return loss / self.opt.seq_length / n if n else float("nan")
+
+    def feval(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss of the next minibatch and its gradient at the parameters x."""
+        if x is not self.params:
+            self.params[...] = x
+        self.grad_params.fill(0)
+        x, y = self.prepro(*self.loader.next_batch(1))
+        states, predictions, loss = [self.init_state_global], [], 0.0
+        for t, clone in enumerate(self.rnns):
+            clone.training()
+            *state, prediction = clone.forward([x[t], *states[t]])
+            states.append(state)
+            predictions.append(prediction)
+            loss += self.criterions[t].forward(prediction, y[t])
+        loss /= self.opt.seq_length
+        # nothing comes back from the time after the last step
+        dstate = clone_list(self.init_state, True)
+        for t in reversed(range(self.opt.seq_length)):
+            doutput = self.criterions[t].backward(predictions[t], y[t])
+            _, *dstate = self.rnns[t].backward([x[t], *states[t]], [*dstate, doutput])
+        self.init_state_global = states[-1]  # carried over without a copy, as char-rnn does
+        np.clip(self.grad_params, -self.opt.grad_clip, self.opt.grad_clip, out=self.grad_params)
+        return loss, self.grad_params
+
+    # -- the run
+
+    def train(self) -> None:
+        """The loop over all minibatches."""
+        opt, per_epoch = self.opt, self.loader.ntrain
+        iterations = opt.max_epochs * per_epoch
+        previous = signal.signal(signal.SIGINT, self.interrupt)
+        self.report.start(iterations, self.first - 1)
+        try:
+            for i in range(self.first, iterations + 1):
+                loss, line, brief = self.iteration(i, iterations)
+                if i % opt.eval_val_every == 0 or i == iterations:
+                    self.evaluate(i)
+                self.report.step(i, line, brief, i % opt.print_every == 0)
+                if self.hopeless(loss):
+                    break
+                if self.stopped and i < iterations:
+                    self.leave(i)
+        finally:
+            self.report.stop()
+            signal.signal(signal.SIGINT, previous)
+
+    def iteration(self, i: int, iterations: int) -> tuple[float, str, str]:
+        """One minibatch: its loss, char-rnn's line about it, and what stands beside the progress bar."""
+        opt, timer = self.opt, torch7.Timer()
+        epoch = i / self.loader.ntrain
+        _, (loss,) = optim.rmsprop(self.feval, self.params, self.optim_state)
+        seconds = timer.time().real
+        self.train_losses.append(loss)
+        if i % self.loader.ntrain == 0 and opt.learning_rate_decay < 1 and epoch >= opt.learning_rate_decay_after:
+            self.optim_state.learningRate *= opt.learning_rate_decay
+            factor, rate = opt.learning_rate_decay, self.optim_state.learningRate
+            self.say(f"decayed learning rate by a factor {factor:.14g} to {rate:.14g}")
+        ratio = np.linalg.norm(self.grad_params) / np.linalg.norm(self.params)
+        line = (
+            f"{i}/{iterations} (epoch {epoch:.3f}), train_loss = {loss:6.8f}, "
+            f"grad/param norm = {ratio:6.4e}, time/batch = {seconds:.4f}s"
+        )
+        return loss, line, f"epoch {epoch:.2f}  loss {loss:.4f}  {seconds:.3f} s"
+
+    def hopeless(self, loss: float) -> bool:
+        """Whether there is no point in going on; says why."""
+        if loss != loss:
+            self.say("loss is NaN.  The last checkpoint still has good parameters. A smaller -learning_rate may help.")
+        elif loss > self.train_losses[0] * 3:
+            self.say("loss is exploding, aborting.")
+        else:
+            return False
+        return True
+
+    def evaluate(self, i: int) -> None:
+        """Validation loss, checkpoint, pictures and a sample."""
+        self.val_losses[i] = loss = self.eval_split(2)
+        path = self.path(f"epoch{i / self.loader.ntrain:.2f}_{loss:.4f}.t7")
+        self.save(path, i, loss)
+        save_loss_curve(path.with_suffix(".png"), self.train_losses, self.val_losses)
+        if self.opt.sample_length:
+            # a generator of its own: what is sampled here must not change the rest of the run
+            generator = torch7.Generator()
+            torch7.manualSeed(generator, self.opt.seed)
+            sampler = Sampler(self.sampling_rnn, self.opt, self.loader.vocab_mapping, generator)
+            text = b"".join(sampler.generate(self.opt.sample_length)).decode("utf-8", "replace")
+            self.say(f"sample of {self.opt.sample_length} characters:\n{text}\n--------------------------")
+
+    def save(self, path: Path, i: int, val_loss: float | None) -> None:
+        """Writes a checkpoint with char-rnn's fields, and what `-resume` needs besides."""
+        self.say(f"saving checkpoint to {path}")
+        checkpoint = torch7.Table(
+            protos=self.protos,
+            opt=self.opt,
+            train_losses=self.train_losses,
+            val_loss=val_loss,
+            val_losses=torch7.Table(self.val_losses),
+            i=i,
+            epoch=i / self.loader.ntrain,
+            vocab=torch7.Table(self.loader.vocab_mapping),
+            resume=torch7.Table(
+                optim_state=self.optim_state,
+                batch_ix=self.loader.batch_ix,
+                rng_state=torch7.getRNGState(),
+                init_state_global=np.stack(self.init_state_global),
+                split_sizes=self.loader.split_sizes,
+            ),
+        )
+        torch7.save(path, checkpoint)
+
+    def resume(self, checkpoint: Any) -> None:
+        """Goes back to where the run was when it saved the checkpoint."""
+        saved = checkpoint.resume
+        if self.loader.split_sizes != saved.split_sizes:
+            raise UsageError(
+                f"{self.opt.resume} cannot go on with this text: it has {self.loader.split_sizes} batches for "
+                f"training, validation and test, and the run had {saved.split_sizes}"
+            )
+        if checkpoint.i >= self.opt.max_epochs * self.loader.ntrain:
+            raise UsageError(
+                f"{self.opt.resume} is from the end of its run: give more than {self.opt.max_epochs} as -max_epochs "
+                "to train on"
+            )
+        self.first = checkpoint.i + 1
+        self.train_losses = list(checkpoint.train_losses)
+        self.val_losses = dict(torch7.pairs(checkpoint.val_losses))
+        self.optim_state = saved.optim_state
+        self.loader.batch_ix = list(saved.batch_ix)
+        self.carry(saved.init_state_global)
+        torch7.setRNGState(saved.rng_state)
+
+    def carry(self, state: np.ndarray) -> None:
+        """Puts a state where the run had it: in the last clone's outputs.
+
+        There the next forward overwrites it before backward has used it, as in char-rnn, and the numbers show that.
+        """
+        last = self.rnns[-1]
+        last.evaluate()  # draws no random numbers
+        *outputs, _ = last.forward([np.ones(self.opt.batch_size), *state])
+        for output, value in zip(outputs, state):
+            output[...] = value
+        self.init_state_global = outputs
+
+    def interrupt(self, signum: int, frame: FrameType | None) -> None:
+        """The first Ctrl-C lets the minibatch end, so that a whole state is saved; the second one does not wait."""
+        if self.stopped:
+            raise KeyboardInterrupt
+        self.stopped = True
+        with contextlib.suppress(RuntimeError):  # the signal came in the middle of another print
+            self.say("interrupted: finishing this minibatch, then saving (press Ctrl-C again to quit at once)")
+
+    def leave(self, i: int) -> None:
+        """Saves after an interruption, says how to go on, and ends the program."""
+        self.report.stop()
+        path = self.path("interrupted.t7")
+        last = self.val_losses[max(self.val_losses)] if self.val_losses else None
+        self.save(path, i, last)
+        print(f"to go on after iteration {i}: {shlex.join([sys.executable, sys.argv[0], '-resume', str(path)])}")
+        sys.exit(130)
+
+
+def draw_step(trainer: Trainer) -> None:
+    """Draws the graph of one time step beside the checkpoints. Without Graphviz it says so and goes on."""
+    path = trainer.path("step.svg")
+    try:
+        pygraphnn.draw(trainer.protos.rnn, path, title=f"one time step of the {trainer.opt.model}")
+    except (ImportError, OSError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+    else:
+        trainer.say(f"drew the graph of one time step to {path}")
+
+
+def main() -> None:
+    """Trains as the command line says."""
+    opt = command_line().parse()
+    check_options(opt)
+    start = opt.resume or opt.init_from
+    checkpoint = load_checkpoint(start) if start else None
+    if opt.resume:
+        opt = resumed_options(command_line(), checkpoint, opt.resume)
+    trainer = Trainer(opt, checkpoint)
+    draw_step(trainer)
+    trainer.train()
+
+
+if __name__ == "__main__":
+    run(main)

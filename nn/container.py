@@ -1,0 +1,93 @@
+"""nn.Container: modules made of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import torch7
+
+from .module import Module
+from .parameters import Slot
+
+
+class Container(Module):
+    """Base class of modules that hold others in `modules`: every duty of the contract goes to each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modules = []
+
+    def add(self, module: Module) -> Any:
+        """Appends a module; returns the container."""
+        if not isinstance(module, Module):
+            raise TypeError(f"{torch7.typename(self)}: add expects an nn.Module, got {module!r:.80}")
+        self.modules.append(module)
+        return self
+
+    def get(self, index: int) -> Any:
+        """The module at `index`, counted from 1; None after the last one, as in Torch."""
+        if index < 1:
+            raise IndexError(f"{torch7.typename(self)}: no module {index}: they are numbered from 1")
+        return self.modules[index - 1] if index <= len(self.modules) else None
+
+    def size(self) -> int:
+        """The number of modules."""
+        return len(self.modules)
+
+    def applyToModules(self, func: Callable[[Any], Any]) -> None:
+        """func(module) for each module directly inside."""
+        for module in self.modules:
+            func(module)
+
+    def within(self, error: BaseException, index: int) -> None:
+        """Notes on an error in which module (its index counted from 0) it came up; the error's type stays."""
+        error.add_note(f"In module {index + 1} of {torch7.typename(self)}: {self.modules[index]}")
+
+    def slots(self) -> Iterator[Slot]:
+        if getattr(self.parameters, "__func__", None) is not Container.parameters:
+            return self._located_slots()
+        return (slot for module in self.modules for slot in module.slots())
+
+    def parameters(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        pairs = [module.parameters() for module in self.modules]
+        return [w for ws, _ in pairs for w in ws], [g for _, gs in pairs for g in gs]
+
+    def zeroGradParameters(self) -> None:
+        self.applyToModules(lambda module: module.zeroGradParameters())
+
+    def updateParameters(self, learningRate: float) -> None:
+        self.applyToModules(lambda module: module.updateParameters(learningRate))
+
+    def training(self) -> Any:
+        self.applyToModules(lambda module: module.training())
+        return super().training()
+
+    def evaluate(self) -> Any:
+        self.applyToModules(lambda module: module.evaluate())
+        return super().evaluate()
+
+    def share(self, mlp: Any, *names: str) -> Any:
+        theirs = mlp.modules or []
+        if len(theirs) != len(self.modules):
+            raise ValueError(
+                f"{torch7.typename(self)}: cannot share between {len(self.modules)} modules and {len(theirs)} of {mlp}"
+            )
+        for mine, other in zip(self.modules, theirs):
+            mine.share(other, *names)
+        return self
+
+    def reset(self, stdv: float | None = None) -> Any:
+        self.applyToModules(lambda module: module.reset(stdv))
+
+    def clearState(self) -> Any:
+        super().clearState()
+        self.applyToModules(lambda module: module.clearState())
+        return self
+
+
+def indented(text: str) -> str:
+    """A module's text inside its container's."""
+    return text.replace("\n", "\n  ")

@@ -1,0 +1,1 @@
+"""Pure functions on arrays, without state: what the modules compute with."""

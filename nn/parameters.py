@@ -1,0 +1,80 @@
+"""Gathers parameters into one flat vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from torch7 import memory
+
+Slot = tuple[Any, str, str]  # a module, and the names of one of its parameters and of that parameter's gradient
+
+
+def flatten(fields: Sequence[tuple[Any, str]]) -> np.ndarray:
+    """One vector that holds the arrays in the fields (object, name); every field becomes a view into it.
+
+    Memory that several fields share is held once, elements that no field uses are left out, and the order is that
+    of the storages' first appearance, as in Torch.
+    """
+    arrays = [getattr(obj, name) for obj, name in fields]
+    if not arrays:
+        return memory.empty((0,))
+    if len({a.dtype for a in arrays}) > 1:
+        raise TypeError(f"nn: parameters of one type expected, got {sorted({str(a.dtype) for a in arrays})}")
+    starts: dict[int, int] = {}
+    storages: list[np.ndarray] = []
+    total = 0
+    for a in arrays:
+        if id(memory.owner(a)) not in starts:
+            starts[id(memory.owner(a))] = total
+            storages.append(memory.storage(a))
+            total += storages[-1].size
+    places = [starts[id(memory.owner(a))] + memory.offset(a) for a in arrays]
+    flat, places = _without_holes(np.concatenate(storages), arrays, places)
+    for (obj, name), a, place in zip(fields, arrays, places):
+        setattr(obj, name, memory.view_of(flat, place, a.shape, memory.strides(a)))
+    return flat
+
+
+def _without_holes(flat: np.ndarray, arrays: Sequence[np.ndarray], places: list[int]) -> tuple[np.ndarray, list[int]]:
+    """Drops the elements of `flat` that no array uses, and tells where the arrays begin then."""
+    used = np.zeros(flat.size, bool)
+    for a, place in zip(arrays, places):
+        memory.view_of(used, place, a.shape, memory.strides(a))[...] = True
+    if used.all():
+        return flat, places
+    if not all(_compact(a) for a in arrays):
+        raise ValueError("nn: cannot gather parameters that have holes between their elements")
+    index = np.cumsum(used) - 1
+    return flat[used], [int(index[place]) if a.size else 0 for a, place in zip(arrays, places)]
+
+
+def _compact(a: np.ndarray) -> bool:
+    """Whether the elements of a lie side by side in memory, in whatever order of dimensions."""
+    expected = 1
+    for step, n in sorted(zip(memory.strides(a), a.shape)):
+        if step == 0 or n == 1:
+            continue
+        if step != expected:
+            return False
+        expected *= n
+    return True
+
+
+def getParameters(slots: Sequence[Slot]) -> tuple[np.ndarray, np.ndarray]:
+    """The flat vectors of all parameters and of all gradients; afterwards the modules' arrays are views into them."""
+    seen: dict[tuple[int, str], Slot] = {(id(owner), name): (owner, name, grad) for owner, name, grad in slots}
+    unique = list(seen.values())
+    params = flatten([(owner, name) for owner, name, _ in unique])
+    grads = flatten([(owner, grad) for owner, _, grad in unique])
+    aligned = params.size == grads.size and all(
+        memory.offset(getattr(owner, name)) == memory.offset(getattr(owner, grad)) for owner, name, grad in unique
+    )
+    if not aligned:
+        raise ValueError(
+            f"nn: {params.size} parameters but {grads.size} gradients, or at different places: "
+            "modules that share parameters must share the gradients too"
+        )
+    return params, grads

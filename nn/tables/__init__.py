@@ -1,0 +1,1 @@
+"""Modules on tables of tensors, and those that change or cut the shape of a tensor."""

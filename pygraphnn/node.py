@@ -1,0 +1,175 @@
+"""nngraph.Node: a node of a network, with its inputs in order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+import nn
+import torch7
+from torch7 import Table, register
+from torch7.tables import is_table
+
+from . import graph
+
+_HERE = tuple(os.path.join(os.path.dirname(str(module.__file__)), "") for module in (graph, nn, torch7))
+
+
+def place() -> str:
+    """Where the script is that makes a node: "[file]:line_function". Another runtime may put its own in its place."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    if frame is None:
+        return "[?]:-1_"
+    name = frame.f_code.co_name
+    file = frame.f_code.co_filename.removeprefix(os.getcwd() + os.sep).replace("\\", "/")  # a backslash is dot's escape
+    return f"[{file}]:{frame.f_lineno}_{'' if name == '<module>' else name}"
+
+
+@register("nngraph.Node")
+class Node(graph.Node):
+    """A node of a network: `data.module` applied to the outputs of other nodes.
+
+    `module(node)` makes one. Its `data` is a table with `module`, `annotations`, `mapindex` (the inputs' data in order,
+    and for each its place, from 1), `reverseMap` (the nodes that read this one), and, once a gModule ran it, `input`
+    (the list of inputs) and `gradOutput` (the gradients that are to be summed).
+    """
+
+    def __init__(self, data: Mapping[str, Any] | None = None):
+        data = data if isinstance(data, Table) else Table(data or {})
+        super().__init__(data)
+        self.complete()
+
+    def complete(self) -> None:
+        """Gives `data` the fields that every node has."""
+        for field in ("annotations", "mapindex", "reverseMap"):
+            if not isinstance(self.data.get(field), dict):  # an empty table comes from a file as a list
+                self.data[field] = Table()
+        if self.data.annotations.get("_debugLabel") is None:
+            self.data.annotations["_debugLabel"] = place()
+
+    def torch_loaded(self, version: int) -> None:
+        super().torch_loaded(version)
+        if not isinstance(self.data, Table):
+            raise ValueError(
+                f"nngraph.Node: expected a table with named fields as data, got a {torch7.type(self.data)}"
+            )
+        annotations = self.data.get("annotations")
+        if not isinstance(annotations, dict) or "_debugLabel" not in annotations:
+            self.data["annotations"] = Table(annotations or {}, _debugLabel="[file]:-1_")
+        self.complete()
+
+    def add(self, child: Any, domap: bool | None = None) -> None:
+        """Adds `child` to the children; with `domap` it is the next input of this node."""
+        if domap:
+            if not isinstance(child, Node):
+                raise TypeError(f"nngraph.Node.add: expected an nngraph.Node, got {torch7.type(child)}")
+            mapindex = self.data.mapindex
+            if child.data in mapindex:
+                raise ValueError(f"Don't pass the same input twice. ({child.described()} for {self.described()})")
+            if self in child.data.reverseMap:
+                raise ValueError(f"this connection has already been made! ({child.described()} to {self.described()})")
+            place = len(mapindex) // 2 + 1
+            mapindex[place], mapindex[child.data] = child.data, place
+            child.data.reverseMap[self] = True
+        super().add(child)
+
+    def split(self, noutput: int) -> Any:
+        """`noutput` nodes, each one element of this node's output, a table; for 1 the one node, not a list."""
+        if noutput < 1:
+            raise ValueError(f"nngraph.Node.split: expected a number of parts from 1 on, got {noutput}")
+        if noutput == 1:
+            from .adapters import JustElement
+
+            return JustElement()(self)
+        made = self.data.annotations["_debugLabel"]
+        file, _, rest = place().rpartition("]:")
+        label = Table(_debugLabel=f"{made} split at {file}]:{rest.partition('_')[0]}-mnode")
+        middle = Node({"nSplitOutputs": noutput, "annotations": label})
+        middle.add(self, True)
+        parts = []
+        for i in range(1, noutput + 1):
+            label = Table(_debugLabel=f"{made}-{i}")
+            parts.append(Node({"selectindex": i, "input": [], "annotations": label}))
+            parts[-1].add(middle, True)
+        return parts
+
+    def annotate(self, annotations: Mapping[str, Any] | None = None, **named: Any) -> Node:
+        """Sets annotations: `name` and `description` are shown, `graphAttributes` are for Graphviz; returns self.
+
+        `node.annotate({"name": "i2h"})` and `node.annotate(name="i2h")` are the same.
+        """
+        self.data.annotations.update(annotations or {}, **named)
+        return self
+
+    def described(self) -> str:
+        """What the node is and where it was made, for messages."""
+        name = self.data.annotations.get("name")
+        module = self.data.get("module")
+        what = str(module).partition("\n")[0] if module is not None else "no module"
+        return f"node {name or self.id} ({what}, declared at {self.data.annotations.get('_debugLabel')})"
+
+    def __sub__(self, following: Any) -> Node:
+        return following(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.described()}>"
+
+    # -- what drawings show
+
+    def graphNodeName(self) -> str:
+        """The name and id that a drawing shows."""
+        name = self.data.annotations.get("name")
+        return f"Node{self.id}" if name is None else f"{name} ({self.id})"
+
+    def graphNodeAttributes(self) -> Mapping[str, Any]:
+        """The Graphviz attributes of the node; the tooltip tells where it was made."""
+        annotations = self.data.annotations
+        attributes = annotations.setdefault("graphAttributes", Table())
+        attributes.setdefault("tooltip", annotations["_debugLabel"])
+        return attributes
+
+    def label(self) -> str:
+        """The fields of `data` as lines of text: tensors as their sizes, NaN and infinity told."""
+        lines = []
+        for field in sorted(k for k in self.data if isinstance(k, str)):
+            value = self.data[field]
+            if field in ("forwardNodeId", "annotations") or value is None:
+                continue
+            if field == "mapindex":
+                if len(value) > 2:
+                    names = (f"Node{data.get('forwardNodeId') or ''}" for data in value.list_part())
+                    lines.append(f"mapindex = {{{','.join(names)}}}")
+                continue
+            lines.append(f"{field} = {shown(value)}")
+        description = self.data.annotations.get("description")
+        return ("" if description is None else f"desc = {description}\\n") + "\\l".join(lines)
+
+
+def shown(value: Any) -> str:
+    """A value in a label."""
+    if isinstance(value, np.ndarray):
+        name = torch7.typename(value)
+        kind = "Tensor" if name == torch7.getdefaulttensortype() else name
+        return f"{kind}[{'x'.join(map(str, value.shape if value.size else ()))}]{_flag(value)}"
+    if isinstance(value, dict):
+        value = list(value.list_part()) if isinstance(value, Table) else []
+    if is_table(value):
+        return "{" + ",".join(map(shown, value)) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).replace("\n", "\\l")
+
+
+def _flag(a: np.ndarray) -> str:
+    if a.size == 0 or a.dtype.kind != "f" or np.isfinite(a).all():
+        return ""
+    if np.isnan(a).any():
+        return "NaN"
+    return "inf" if a.max() == np.inf else "-inf"

@@ -1,0 +1,704 @@
+"""The contract of Module, Container and Criterion themselves."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import pickle
+import subprocess
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn
+import torch7
+from torch7 import memory
+
+
+class Affine(nn.Module):
+    """A user's layer, y = a x + b, with names of its own."""
+
+    PARAMETERS = (("a", "gradA"), ("b", "gradB"))
+    BUFFERS = ("work",)
+
+    def __init__(self, n: int):
+        super().__init__()
+        self.a, self.gradA = torch7.rand(n), memory.zeros((n,))
+        self.b, self.gradB = torch7.rand(n), memory.zeros((n,))
+        self.work = memory.zeros((n,))
+        self.options = {"names": ["x", "y"], "scale": 2}
+
+    def updateOutput(self, input: Any) -> Any:
+        x = self.typed(input)
+        self.output = memory.resized(self.output, x.shape, x.dtype)
+        np.multiply(x, self.a, out=self.output)
+        self.output += self.b
+        return self.output
+
+    def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
+        self.gradInput = memory.resized(self.gradInput, input.shape, input.dtype)
+        return np.multiply(gradOutput, self.a, out=self.gradInput)
+
+    def accGradParameters(self, input: Any, gradOutput: Any, scale: float = 1) -> None:
+        self.gradA += scale * (gradOutput * input)
+        self.gradB += scale * gradOutput
+
+
+class Overriding(nn.Module):
+    """A user's layer that only overrides parameters(), as Lua classes do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W, self.gW = memory.zeros((2, 2)), memory.zeros((2, 2))
+        self.inner = nn.Linear(2, 1)
+        self.modules = [self.inner]
+
+    def parameters(self) -> Any:
+        w, g = self.inner.parameters()
+        return [self.W, *w], [self.gW, *g]
+
+
+class Extending(nn.Linear):
+    """A user's layer that adds to its parent's parameters()."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 3)
+        self.extra, self.gradExtra = memory.zeros((4,)) + 7, memory.zeros((4,))
+
+    def parameters(self) -> Any:
+        w, g = super().parameters()
+        return [*w, self.extra], [*g, self.gradExtra]
+
+
+class Custom(nn.Criterion):
+    """A user's loss, sum(x * target)."""
+
+    def updateOutput(self, input: Any, target: Any) -> Any:
+        self.output = float(np.vdot(self.typed(input), target))
+        return self.output
+
+    def updateGradInput(self, input: Any, target: Any) -> Any:
+        self.gradInput = memory.resized(self.gradInput, input.shape, input.dtype)
+        self.gradInput[...] = target
+        return self.gradInput
+
+
+class Failing(nn.Module):
+    """Raises the error that it is given."""
+
+    def __init__(self, error: BaseException):
+        super().__init__()
+        self.error = error
+
+    def updateOutput(self, input: Any) -> Any:
+        raise self.error
+
+
+class Holder:
+    """An object that Torch knows nothing of."""
+
+    def __init__(self, held: Any):
+        self.held = held
+
+
+def net() -> nn.Sequential:
+    torch7.manualSeed(3)
+    return nn.Sequential().add(nn.Linear(4, 3)).add(nn.Tanh()).add(nn.Sequential().add(nn.Linear(3, 2)))
+
+
+# -- parameters
+
+
+def test_slots_come_depth_first() -> None:
+    m = net()
+    first, last = m.get(1), m.get(3).get(1)
+    want = [(id(x), *pair) for x in (first, last) for pair in (("weight", "gradWeight"), ("bias", "gradBias"))]
+    assert [(id(owner), name, grad) for owner, name, grad in m.slots()] == want
+    assert [id(w) for w in m.parameters()[0]] == [id(getattr(x, n)) for x in (first, last) for n in ("weight", "bias")]
+
+
+def test_a_missing_parameter_is_none() -> None:
+    m = nn.Linear(2, 2).noBias()
+    assert [name for _, name, _ in m.slots()] == ["weight"]
+    assert nn.Tanh().weight is None
+    assert nn.Tanh().parameters() == ([], [])
+
+
+@pytest.mark.parametrize("make", [Affine, lambda n: Overriding(), lambda n: Extending()])
+def test_parameters_of_users_classes_become_flat(make: Any) -> None:
+    m = nn.Sequential().add(make(3)).add(make(3))
+    before = np.concatenate([w.ravel() for w in m.parameters()[0]])
+    params, grads = m.getParameters()
+    np.testing.assert_array_equal(params, before)
+    params.fill(5)
+    grads.fill(6)
+    assert all((w == 5).all() for w in m.parameters()[0])
+    assert all((g == 6).all() for g in m.parameters()[1])
+    assert all(np.shares_memory(w, params) for w in m.parameters()[0])
+    m.zeroGradParameters()
+    assert not grads.any()
+    other = m.clone("a", "b", "W", "weight", "bias", "extra")
+    params.fill(8)
+    assert all((w == 8).all() for w in other.parameters()[0])
+
+
+def test_parameters_replaced_on_an_object_are_honoured() -> None:
+    m = nn.Linear(3, 2)
+    m.parameters = types.MethodType(lambda self: ([self.weight], [self.gradWeight]), m)  # type: ignore[method-assign]
+    assert m.getParameters()[0].shape == (6,)
+    c = nn.Sequential().add(nn.Linear(3, 2))
+    c.parameters = lambda: ([c.get(1).bias], [c.get(1).gradBias])  # type: ignore[method-assign]
+    assert nn.Sequential().add(c).getParameters()[0].shape == (2,)
+
+
+def test_overridden_slots_are_the_parameters() -> None:
+    class OnlyWeight(nn.Linear):
+        def slots(self) -> Any:
+            yield self, "weight", "gradWeight"
+
+    m = OnlyWeight(3, 2)
+    assert [w.shape for w in m.parameters()[0]] == [(2, 3)]
+    assert nn.Sequential().add(m).getParameters()[0].shape == (6,)
+
+
+def test_parameters_that_no_field_holds_cannot_be_flattened() -> None:
+    class Making(nn.Module):
+        def parameters(self) -> Any:
+            return [np.zeros(2)], [np.zeros(2)]
+
+    with pytest.raises(ValueError, match=r"Making: parameters\(\) gives an array that no field of a module holds"):
+        Making().getParameters()
+
+
+def test_shared_memory_is_there_once_in_the_flat_vector() -> None:
+    l1 = nn.Linear(2, 2)
+    l2 = l1.clone("weight", "bias", "gradWeight", "gradBias")
+    m = nn.Sequential().add(l1).add(l2).add(l1)
+    params, grads = m.getParameters()
+    assert params.shape == grads.shape == (6,)
+    params += 1
+    np.testing.assert_array_equal(l1.weight, l2.weight)
+    assert np.shares_memory(l1.gradBias, l2.gradBias)
+
+
+def test_holes_between_parameters_are_left_out() -> None:
+    room, grad_room = np.arange(20.0), memory.zeros((20,))
+    m = nn.Linear(2, 2)
+    m.weight, m.gradWeight = room[3:7].reshape(2, 2), grad_room[3:7].reshape(2, 2)
+    m.bias, m.gradBias = room[12:14], grad_room[12:14]
+    params, _ = m.getParameters()
+    assert params.tolist() == [3, 4, 5, 6, 12, 13]
+    assert (m.weight.tolist(), m.bias.tolist()) == ([[3, 4], [5, 6]], [12, 13])
+
+
+def test_a_transposed_weight_stays_transposed() -> None:
+    m = nn.Linear(2, 3, False)
+    m.weight, m.gradWeight = np.arange(6.0).reshape(2, 3).T, memory.zeros((2, 3)).T
+    params, _ = m.getParameters()
+    assert params.tolist() == [0, 1, 2, 3, 4, 5]
+    assert m.weight.tolist() == [[0, 3], [1, 4], [2, 5]]
+    params[1] = 9
+    assert m.weight[1, 0] == 9
+
+
+def test_parameters_with_holes_inside_are_refused() -> None:
+    m = nn.Linear(2, 2, False)
+    m.weight, m.gradWeight = memory.zeros((2, 4))[:, ::2], memory.zeros((2, 4))[:, ::2]
+    with pytest.raises(ValueError, match="cannot gather parameters that have holes"):
+        m.getParameters()
+
+
+def test_gradients_elsewhere_than_parameters_are_refused() -> None:
+    l1 = nn.Linear(2, 2)
+    m = nn.Sequential().add(l1).add(l1.clone("weight", "bias"))
+    with pytest.raises(ValueError, match="6 parameters but 12 gradients"):
+        m.getParameters()
+    room = memory.zeros((6,))
+    swapped = nn.Linear(2, 2)
+    swapped.gradBias, swapped.gradWeight = room[:2], room[2:].reshape(2, 2)
+    with pytest.raises(ValueError, match="or at different places"):
+        swapped.getParameters()
+
+
+def test_parameters_of_two_types_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"parameters of one type expected, got \['float32', 'float64'\]"):
+        nn.Sequential().add(nn.Linear(2, 2)).add(nn.Linear(2, 2).float()).getParameters()
+
+
+def test_no_parameters_are_two_empty_vectors() -> None:
+    params, grads = nn.Sequential().add(nn.Tanh()).getParameters()
+    assert params.shape == grads.shape == (0,)
+
+
+def test_updates_of_shared_modules_take_the_gradient_first() -> None:
+    a, x, g = Affine(2), np.array([1.0, 2.0]), np.array([1.0, 1.0])
+    other = a.clone("a", "b", "gradA", "gradB")
+    before = a.a.copy()
+    a.forward(x)
+    a.backwardUpdate(x, g, 0.5)
+    np.testing.assert_allclose(a.a, before - 0.5 * x)
+    assert np.shares_memory(a.a, other.a)
+    assert a.gradA.tolist() == [1, 2]  # what defaultAccUpdateGradParameters leaves alone
+
+
+def test_update_leaves_no_fields_behind() -> None:
+    m, x = nn.Tanh(), np.zeros(3)
+    m.forward(x)
+    m.backwardUpdate(x, x, 0.5)
+    assert not {"weight", "gradWeight", "bias", "gradBias"} & set(vars(m))
+
+
+# -- sharing and cloning
+
+
+def test_share_goes_module_by_module() -> None:
+    a, b = net(), net()
+    assert b.share(a, "weight", "nothing") is b
+    a.get(1).weight.fill(3)
+    assert (b.get(1).weight == 3).all()
+    assert b.get(1).weight is not a.get(1).weight
+    assert not np.shares_memory(a.get(1).bias, b.get(1).bias)
+    assert a.get(1).shared is b.get(1).shared is True
+    assert not a.get(2).shared
+
+
+def test_share_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"nn\.Linear: cannot share bias, which nn\.Linear\(2 -> 2\) without bias has"):
+        nn.Linear(2, 2).share(nn.Linear(2, 2, False), "bias")
+    with pytest.raises(ValueError, match=r"nn\.Sequential: cannot share between 3 modules and 0"):
+        net().share(nn.Sequential(), "weight")
+    with pytest.raises(ValueError, match=r"nn\.Sequential: cannot share between 3 modules and 0"):
+        net().share(nn.Tanh(), "weight")
+
+
+def test_clone_shares_the_named_fields_only() -> None:
+    m = net()
+    m.getParameters()
+    c = m.clone("weight", "gradWeight")
+    for mine, theirs in zip(m.listModules(), c.listModules(), strict=True):
+        if mine.weight is not None:
+            assert np.shares_memory(mine.weight, theirs.weight)
+            assert not np.shares_memory(mine.bias, theirs.bias)
+
+
+def test_copies_of_a_list_of_modules_share_among_each_other() -> None:
+    a = nn.Linear(2, 2)
+    twins = [a, a.clone("weight")]
+    first, second = copy.deepcopy(twins)
+    assert np.shares_memory(first.weight, second.weight)
+    assert not np.shares_memory(first.weight, a.weight)
+
+
+def test_copy_copy_is_shallow() -> None:
+    for x in (nn.Linear(2, 2), Custom()):
+        x.note = [1]  # type: ignore[union-attr]
+        other = copy.copy(x)
+        assert type(other) is type(x)
+        assert other is not x
+        assert vars(other) == vars(x)
+        assert all(value is getattr(x, name) for name, value in vars(other).items())
+
+
+def test_fields_of_the_user_are_cloned_pickled_and_saved() -> None:
+    m = nn.Linear(2, 2)
+    m.note = {"epoch": 3, "state": np.arange(3.0), "names": ["a", "b"]}  # type: ignore[attr-defined]
+    m.twin = m.note["state"][1:]  # type: ignore[attr-defined]
+    for other in (m.clone(), copy.deepcopy(m), pickle.loads(pickle.dumps(m)), saved(m)):
+        assert (other.note["epoch"], other.note["names"]) == (3, ["a", "b"])
+        other.note["state"][1] = 7
+        assert other.twin.tolist() == [7, 2]
+    assert m.twin.tolist() == [1, 2]  # type: ignore[attr-defined]
+
+
+def saved(x: Any) -> Any:
+    return torch7.deserialize(torch7.serialize(x))
+
+
+def test_pickle_takes_what_a_t7_file_cannot() -> None:
+    m = net()
+    m.get(1).helper = subprocess  # type: ignore[attr-defined]
+    m.get(1).kind = complex(1, 2)
+    m.call = len  # type: ignore[attr-defined]
+    with pytest.raises(TypeError):
+        pickle.dumps(m)  # a module of Python's cannot be pickled either
+    del m.get(1).helper
+    other = pickle.loads(pickle.dumps(m))
+    assert other.get(1).kind == complex(1, 2)
+    assert other.call is len
+    with pytest.raises(TypeError):
+        torch7.serialize(m)
+
+
+def test_pickle_keeps_python_s_kinds() -> None:
+    m = nn.Linear(2, 2)
+    whole = np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2) + 1
+    kept = {
+        "tuple": (2, [m.weight], (3,)),
+        "holes": [1, None, 2],
+        "numbers": {1: "a", 2: "b"},
+        "mask": np.array([True, False]),
+        "scalar": np.array(2.5),
+        "text": (b"bytes", 2**60, {1, 2}, complex(1, 2)),
+        "table": torch7.Table({True: 1, "a": [m]}),
+        "default": collections.defaultdict(list, a=[m]),
+        "storage": torch7.LongStorage([2, 3]),
+        "layout": [whole[1], whole, whole.T],
+        "unknown": torch7.TorchObject("gold.Point", 2, x=m.weight),
+        "type": nn.Tanh,
+    }
+    m.kept = kept  # type: ignore[attr-defined]
+    other = pickle.loads(pickle.dumps(m))
+    got = other.kept
+    for name in ("holes", "numbers", "text"):
+        assert (type(got[name]), got[name]) == (type(kept[name]), kept[name])
+    assert got["tuple"][0] == 2
+    assert got["tuple"][1][0] is other.weight
+    assert got["tuple"][2] == (3,)
+    assert got["mask"].dtype == bool
+    assert got["scalar"].shape == ()
+    assert got["table"][True] == 1
+    assert got["table"].a[0] is got["default"]["a"][0] is other
+    assert got["default"]["new"] == []
+    assert torch7.isStorage(got["storage"])
+    assert (torch7.typename(got["unknown"]), got["unknown"].torch_version) == ("gold.Point", 2)
+    assert got["unknown"].x is other.weight
+    assert got["type"] is nn.Tanh
+    for a, b in zip(got["layout"], kept["layout"], strict=True):  # type: ignore[call-overload]
+        np.testing.assert_array_equal(a, b)
+        assert np.shares_memory(a, got["layout"][1])
+
+
+def test_modules_pickled_together_share_memory_again() -> None:
+    m = net()
+    m.getParameters()
+    clones = [m, m.clone("weight", "bias", "gradWeight", "gradBias")]
+    a, b = pickle.loads(pickle.dumps({"clones": clones, "criterion": Custom()}))["clones"]
+    for mine, theirs in zip(a.parameters(), b.parameters(), strict=True):
+        assert all(np.shares_memory(w, v) for w, v in zip(mine, theirs, strict=True))
+    assert not np.shares_memory(a.get(1).weight, m.get(1).weight)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_in_every_protocol(protocol: int) -> None:
+    m, x = net(), np.ones(4)
+    m.owner = Holder(m)  # type: ignore[attr-defined]
+    other = pickle.loads(pickle.dumps(m, protocol))
+    assert other.owner.held is other
+    np.testing.assert_array_equal(other.forward(x), m.forward(x))
+    m.get(1).weight.fill(0)
+    other.get(1).weight.fill(0)  # memory that can be written to
+
+
+def test_pickle_knows_no_recursion() -> None:
+    m: Any = nn.Tanh()
+    for _ in range(3000):
+        m = nn.Sequential().add(m)
+    other = pickle.loads(pickle.dumps(m))
+    depth = 0
+    while isinstance(other, nn.Sequential):
+        other, depth = other.get(1), depth + 1
+    assert (type(other), depth) == (nn.Tanh, 3000)
+
+
+# -- users' classes
+
+
+def test_users_classes_are_registered_under_their_bare_name() -> None:
+    assert torch7.typename(Affine(2)) == "Affine"
+    assert torch7.registry.find("Affine") is Affine
+    assert torch7.typename(Custom()) == "Custom"
+    assert torch7.typename(nn.Linear(1, 1)) == "nn.Linear"
+    assert str(Affine(2)) == repr(Affine(2)) == "Affine"
+
+    class Named(nn.Module):
+        torch_name = "my.Named"
+        torch_version = 2
+
+    assert torch7.typename(Named()) == "my.Named"
+    assert torch7.registry.find("my.Named") is Named
+    assert Named.torch_version == 2
+
+
+@pytest.mark.parametrize("duplicate", [nn.Module.clone, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), saved])
+def test_users_classes_are_copied(duplicate: Any) -> None:
+    m = nn.Sequential().add(Affine(3)).add(Affine(3))
+    x = np.array([1.0, -2.0, 3.0])
+    other = duplicate(m)
+    assert type(other.get(1)) is Affine
+    assert other.get(1).options == m.get(1).options
+    np.testing.assert_array_equal(other.forward(x), m.forward(x))
+    assert not np.shares_memory(other.get(1).a, m.get(1).a)
+
+
+def test_clearState_empties_declared_buffers_of_all_classes() -> None:
+    class Child(Affine):
+        BUFFERS = ("list", "other")
+
+    m = Child(3)
+    m.list, m.other = [np.zeros(2)], 5  # type: ignore[attr-defined]
+    m.forward(np.zeros(3))
+    assert m.clearState() is m
+    assert [m.output.shape, m.gradInput.shape, m.work.shape] == [(0,)] * 3
+    assert (m.list, m.other) == ([], None)  # type: ignore[attr-defined]
+    assert m.a.shape == (3,)
+
+
+def test_replaced_methods_are_honoured() -> None:
+    m, x = net(), np.ones(4)
+    seen = []
+    original = m.get(2).updateOutput
+    m.get(2).updateOutput = lambda input: seen.append("tanh") or original(input)
+    m.forward(x)
+    assert seen == ["tanh"]
+    m.get(1).accGradParameters = lambda *args: seen.append("acc")
+    m.backward(x, np.ones(2))
+    assert seen == ["tanh", "acc"]
+    m.get(1).zeroGradParameters = lambda: seen.append("zero")
+    m.zeroGradParameters()
+    assert seen[-1] == "zero"
+
+
+def test_methods_of_the_base_class_do_nothing() -> None:
+    m, x = nn.Module(), np.ones(2)
+    assert m.updateOutput(x) is m.output
+    assert m.updateGradInput(x, x) is m.gradInput
+    assert m.accGradParameters(x, x) is None
+    assert nn.Criterion().forward(x, x) is None
+    assert nn.Criterion().backward(x, x) is None
+
+
+# -- types
+
+
+def test_type_tells_and_sets() -> None:
+    m = net()
+    assert m.type() == "torch.DoubleTensor"
+    assert m.type("torch.FloatTensor") is m
+    assert {x.type() for x in m.listModules()} == {"torch.FloatTensor"}
+    assert {w.dtype for w in m.parameters()[0]} == {np.dtype(np.float32)}
+    assert m.cuda().type() == "torch.FloatTensor"
+    assert m.double().type() == "torch.DoubleTensor"
+    with pytest.raises(ValueError, match="unknown tensor type 'float'"):
+        m.type("float")
+    assert Custom().cuda().gradInput.dtype == np.float32
+    assert Custom().cudaHalf().gradInput.dtype == np.float16
+    assert Custom().float().cudaDouble().gradInput.dtype == np.float64
+    with pytest.raises(TypeError, match="Custom: a type to convert to expected"):
+        Custom().type(None)  # type: ignore[arg-type]
+
+
+def test_type_keeps_sharing_inside_a_module() -> None:
+    m = net()
+    params, _ = m.getParameters()
+    m.float()
+    owners = {id(memory.owner(w)) for w in m.parameters()[0]}
+    assert len(owners) == 1
+    assert not np.shares_memory(m.parameters()[0][0], params)
+
+
+def test_type_keeps_sharing_across_modules_with_one_cache() -> None:
+    a = nn.Linear(2, 3)
+    b, c = a.clone("weight"), a.clone("weight")
+    cache: dict[Any, Any] = {}
+    a.type("torch.FloatTensor", cache)
+    b.float(cache)
+    c.float()
+    assert np.shares_memory(a.weight, b.weight)
+    assert not np.shares_memory(a.weight, c.weight)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("whole", [np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2).T + 1])
+def test_type_converts_a_storage_and_views_on_it_in_any_order(whole: np.ndarray, order: Any) -> None:
+    views = [whole, whole[1], whole[:, ::2]]
+    m = nn.Module()
+    for i in order:
+        setattr(m, f"view{i}", views[i])
+    m.nested = {"same": whole, "pair": (whole, whole[0]), "list": [whole[1]]}  # type: ignore[attr-defined]
+    m.float()
+    for i, view in enumerate(views):
+        got = getattr(m, f"view{i}")
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(got, view)
+    assert m.nested["same"] is m.nested["pair"][0] is m.view0  # type: ignore[attr-defined]
+    m.view0[1] = 9  # type: ignore[attr-defined]
+    assert m.view1.tolist() == m.nested["list"][0].tolist() == [9, 9, 9]  # type: ignore[attr-defined]
+
+
+def test_new_modules_have_the_default_type() -> None:
+    torch7.setdefaulttensortype("torch.FloatTensor")
+    try:
+        m, c = nn.Linear(2, 2), Custom()
+    finally:
+        torch7.setdefaulttensortype("torch.DoubleTensor")
+    assert m.type() == "torch.FloatTensor"
+    assert m.weight.dtype == m.output.dtype == c.gradInput.dtype == np.float32
+
+
+@pytest.mark.parametrize("x", [np.ones(2, np.float32), np.ones(2, int), [1.0, 2.0], 3, None, "text"])
+def test_input_of_another_type_is_named(x: Any) -> None:
+    for call, who in ((lambda: Affine(2).forward(x), "Affine"), (lambda: Custom().forward(x, np.ones(2)), "Custom")):
+        with pytest.raises(TypeError) as error:
+            call()
+        assert str(error.value).startswith(f"{who}: expected a torch.DoubleTensor, got ")
+        assert torch7.type(x) in str(error.value)
+
+
+def test_old_files_are_completed() -> None:
+    m = nn.Linear(2, 2).float()
+    del m.__dict__["_type"]
+    m.torch_loaded(1)
+    assert m.type() == "torch.FloatTensor"
+    m._type = "torch.CudaDoubleTensor"
+    m.torch_loaded(1)
+    assert m.type() == "torch.DoubleTensor"
+
+
+# -- walking
+
+
+def test_replace_goes_from_the_outside_in() -> None:
+    m, order = net(), []
+
+    def sigmoid_for_tanh(module: nn.Module) -> nn.Module:
+        order.append(type(module).__name__)
+        return nn.Sigmoid() if isinstance(module, nn.Tanh) else module
+
+    assert m.replace(sigmoid_for_tanh) is m
+    assert order == ["Sequential", "Linear", "Tanh", "Sequential", "Linear"]
+    assert isinstance(m.get(2), nn.Sigmoid)
+    assert isinstance(nn.Tanh().replace(sigmoid_for_tanh), nn.Sigmoid)
+
+
+def test_findModules_tells_containers() -> None:
+    m = net()
+    found, containers = m.findModules("nn.Linear")
+    assert [id(x) for x in found] == [id(m.get(1)), id(m.get(3).get(1))]
+    assert [id(x) for x in containers] == [id(m), id(m.get(3))]
+    found, containers = m.findModules("nn.Sequential")
+    assert [id(x) for x in containers] == [id(m), id(m)]
+    assert m.findModules("nn.Module") == ([], [])
+
+
+def test_apply_and_listModules_go_outer_first() -> None:
+    m, seen = net(), []
+    m.apply(seen.append)
+    assert [id(x) for x in seen] == [id(x) for x in m.listModules()]
+    assert [type(x).__name__ for x in seen] == ["Sequential", "Linear", "Tanh", "Sequential", "Linear"]
+
+
+# -- containers
+
+
+def test_containers_count_from_1() -> None:
+    m = nn.Container().add(nn.Tanh())
+    assert (m.size(), m.get(1), m.get(2)) == (1, m.modules[0], None)
+    for index in (0, -1):
+        with pytest.raises(IndexError, match=rf"nn\.Container: no module {index}: they are numbered from 1"):
+            m.get(index)
+
+
+@pytest.mark.parametrize("x", [None, nn.Tanh, [nn.Tanh()], "nn.Tanh"])
+def test_containers_take_modules_only(x: Any) -> None:
+    with pytest.raises(TypeError, match=r"nn\.Sequential: add expects an nn\.Module, got"):
+        nn.Sequential().add(x)
+
+
+def test_duties_reach_every_module() -> None:
+    m, x = net(), np.ones((2, 4))
+    m.evaluate()
+    assert [inner.train for inner in m.listModules()] == [False] * 5
+    m.training()
+    assert [inner.train for inner in m.listModules()] == [True] * 5
+    m.forward(x)
+    m.backward(x, np.ones((2, 2)))
+    m.clearState()
+    assert all(inner.output.size == inner.gradInput.size == 0 for inner in m.listModules())
+    before = m.get(3).get(1).weight.copy()
+    m.reset()
+    assert (m.get(3).get(1).weight != before).all()
+    m.reset(0.001)
+    assert abs(m.get(1).weight).max() < 0.002
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), ZeroDivisionError(), RuntimeError("odd"), KeyError("k")])
+def test_errors_say_where_and_keep_their_type(error: Exception) -> None:
+    m = nn.Sequential().add(nn.Tanh()).add(nn.Sequential().add(Failing(error)))
+    with pytest.raises(type(error)) as caught:
+        m.forward(np.ones(2))
+    assert caught.value is error
+    assert error.__notes__[0] == "In module 1 of nn.Sequential: Failing"
+    assert error.__notes__[1].startswith("In module 2 of nn.Sequential: nn.Sequential {")
+
+
+def test_errors_of_backward_say_where() -> None:
+    m, x = net(), np.ones((2, 4))
+    m.forward(x)
+    with pytest.raises(ValueError, match=r"nn\.Linear") as caught:
+        m.backward(x, np.ones((2, 7)))
+    assert caught.value.__notes__[-1].startswith("In module 3 of nn.Sequential: nn.Sequential {")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_interrupts_pass(error: type[BaseException]) -> None:
+    m = nn.Sequential().add(Failing(error()))
+    with pytest.raises(error) as caught:
+        m.forward(np.ones(2))
+    assert not hasattr(caught.value, "__notes__")
+
+
+# -- calls
+
+
+def test_calls_need_the_graph_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nn.module, "wire", None)
+    monkeypatch.setattr(nn.criterion, "wire", None)
+    for call in (nn.Tanh(), nn.Tanh().__neg__, lambda: nn.Tanh() - nn.Tanh(), lambda: [3] - nn.Tanh()):  # type: ignore[operator]
+        with pytest.raises(TypeError, match=r"nn\.Tanh: import pygraphnn to wire modules into graphs, or call forward"):
+            call()
+    with pytest.raises(TypeError, match=r"Custom: expected input and target, got 1 arguments \(import pygraphnn"):
+        Custom()(np.ones(2))
+
+
+def test_nn_alone_does_not_import_the_graph_package() -> None:
+    code = (
+        "import sys, nn\n"
+        "assert not {'pygraphnn', 'networkx', 'matplotlib'} & set(sys.modules)\n"
+        "try:\n    nn.Tanh()()\nexcept TypeError as error:\n    print(error)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "nn.Tanh: import pygraphnn to wire modules into graphs, or call forward\n"
+
+
+def test_calls_go_to_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(nn.module, "wire", lambda *args: calls.append(args))
+    a, b = nn.Tanh(), nn.Sigmoid()
+    a("node")
+    -b
+    [1, 2] - a
+    a - b
+    assert calls == [(a, "node"), (b,), (a, [1, 2]), (b, a)]
+
+
+def test_criterion_call_gives_loss_and_gradient() -> None:
+    c, x, t = Custom(), np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    loss, gradient = c(x, t)
+    assert loss == c.output == 11
+    assert gradient is c.gradInput
+    assert gradient.tolist() == [3, 4]
+
+
+def test_criterions_are_copied() -> None:
+    c = Custom()
+    c.weights = np.arange(3.0)  # type: ignore[attr-defined]
+    c.forward(np.ones(2), np.ones(2))
+    for other in (c.clone(), copy.deepcopy(c), pickle.loads(pickle.dumps(c)), saved(c)):
+        assert type(other) is Custom
+        assert other.weights.tolist() == [0, 1, 2]
+        assert not np.shares_memory(other.weights, c.weights)  # type: ignore[attr-defined]
+        assert other.output == 2
+    assert repr(c) == "Custom"
