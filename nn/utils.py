@@ -50,15 +50,18 @@ def _converted(a: np.ndarray, dtype: np.dtype, cache: dict[Any, Any]) -> np.ndar
 
 
 def recursiveResizeAs(t1: Any, t2: Any) -> tuple[Any, Any]:
-    """t1 with the nesting, shapes and types of t2 (content undefined), and t2."""
-    return _recursive(t1, t2, lambda a, b: memory.resized(a, b.shape, b.dtype)), t2
+    """t1 with the nesting and shapes of t2 (its tensors keep their types, their content is undefined), and t2."""
+    return _recursive(t1, t2, _resized, trim=True), t2
 
 
 def recursiveCopy(t1: Any, t2: Any) -> tuple[Any, Any]:
-    """t1 with the nesting and the values of t2, in memory of its own, and t2."""
+    """t1 with the nesting and the values of t2, in memory and types of its own, and t2.
+
+    What t1 has at places where t2 has nothing stays.
+    """
 
     def copied(a: np.ndarray | None, b: np.ndarray) -> np.ndarray:
-        a = memory.resized(a, b.shape, b.dtype if a is None else a.dtype)
+        a = _resized(a, b)
         np.copyto(a, b, casting="unsafe")
         return a
 
@@ -78,7 +81,7 @@ def recursiveFill(t2: Any, val: float) -> Any:
 
 
 def recursiveAdd(t1: Any, val: Any, t2: Any = None) -> tuple[Any, Any]:
-    """t1 += val * t2, tensor by tensor, in place; `recursiveAdd(t1, t2)` adds t2 itself."""
+    """t1 += val * t2 for every tensor in t2, in place; `recursiveAdd(t1, t2)` adds t2 itself. Gives t1 and t2."""
     if t2 is None:
         val, t2 = 1, val
 
@@ -91,24 +94,33 @@ def recursiveAdd(t1: Any, val: Any, t2: Any = None) -> tuple[Any, Any]:
     return _recursive(t1, t2, added), t2
 
 
-def _recursive(t1: Any, t2: Any, function: Any) -> Any:
-    """function(a, b) for the tensors b of t2 and what stands at their place in t1 (None: nothing), nested as t2."""
+def _recursive(t1: Any, t2: Any, function: Any, trim: bool = False) -> Any:
+    """t1 with function(a, b) for the tensors b of t2 and what stands at their place in t1 (None: nothing).
+
+    With `trim`, what t1 has at other places goes away.
+    """
     old: Any
     if is_table(t2):
-        old = t1 if isinstance(t1, list) else ([] if t1 is None else [t1])
-        new = [_recursive(old[i] if i < len(old) else None, b, function) for i, b in enumerate(t2)]
-        old[:] = new
+        old = t1 if isinstance(t1, list) else list(t1) if is_table(t1) else [] if t1 is None else [t1]
+        for i, b in enumerate(t2):
+            old[i : i + 1] = [_recursive(old[i] if i < len(old) else None, b, function, trim)]
+        if trim:
+            del old[len(t2) :]
         return old
     if isinstance(t2, dict):
         old = t1 if isinstance(t1, dict) else type(t2)()
-        for key in [k for k in old if k not in t2]:
-            del old[key]
         for key, b in t2.items():
-            old[key] = _recursive(old.get(key), b, function)
+            old[key] = _recursive(old.get(key), b, function, trim)
+        for key in [k for k in old if trim and k not in t2]:
+            del old[key]
         return old
     if isinstance(t2, np.ndarray):
         return function(t1 if isinstance(t1, np.ndarray) else None, t2)
     raise TypeError(f"nn.utils: expected nested tensors or tables, got {described(t1)} and {described(t2)}")
+
+
+def _resized(a: np.ndarray | None, b: np.ndarray) -> np.ndarray:
+    return memory.resized(a, b.shape, b.dtype if a is None else a.dtype)
 
 
 def addSingletonDimension(t: np.ndarray, dim: int = 1) -> np.ndarray:
@@ -125,7 +137,9 @@ def addSingletonDimension(t: np.ndarray, dim: int = 1) -> np.ndarray:
 def contiguousView(output: np.ndarray | None, input: np.ndarray, *sizes: int) -> np.ndarray:
     """input seen with these sizes: a view where its memory allows one, else of a copy in `output`."""
     if not input.flags.c_contiguous:
-        output = memory.resized(None if output is None else output.reshape(input.shape), input.shape, input.dtype)
+        if output is not None and output.size == input.size:
+            output = output.reshape(input.shape)  # it was returned with other sizes
+        output = memory.resized(output, input.shape, input.dtype)
         output[...] = input
         input = output
     return input.reshape(sizes)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from torch7 import memory
+from torch7.replacing import replacing
 
 __all__ = ["RendererMissing", "dot", "dotEscape", "graphvizFile", "graphvizLayout", "render", "show", "write"]
 
@@ -114,15 +115,8 @@ def write(dot_text: str, path: str | os.PathLike[str], algorithm: str = "dot") -
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Writes a file under another name first, so that the old one stays if that fails."""
-    path = Path(os.path.realpath(path))  # a link stays a link
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as draft:
+        Path(draft).write_bytes(content)
 
 
 def _encoded(text: str) -> bytes:

@@ -76,21 +76,28 @@ class Binding:
     """The lists of one graph that its Schedule works on."""
 
     def __init__(self, schedule: Schedule, nodes: Sequence[Node]):
-        self.schedule = schedule
         self.data = [node.data for node in nodes]
         self.inputs: list[list[Any]] = [[None] * n for n in schedule.counts]
         self.gradients: list[list[Any]] = [[None] * n for n in schedule.gradients]
         for i, n in schedule.parts.items():
             self.gradients[i] = [[None] * n]
         self.totals: list[Any] = [None] * len(self.data)
-        self.gradients_set = False
+        self.innode, self.outnode = schedule.innode, schedule.outnode
+        # the steps with the lists themselves in place of their positions: nothing is looked up while they run
+        self.forward = [self._bound(step, self.inputs) for step in schedule.forward]
+        self.backward = [self._bound(step, self.gradients) for step in schedule.backward]
         for data, inputs in zip(self.data, self.inputs):
             data["input"] = inputs
 
+    def _bound(self, step: Step, lists: list[list[Any]]) -> tuple[Any, ...]:
+        node, single, select, splits, targets = step
+        parts = lists is self.gradients and select is not None
+        bound = tuple((lists[j][0] if parts else lists[j], place) for j, place in targets)
+        return node, self.data[node], self.inputs[node], single, select, splits, bound
+
     def current(self) -> bool:
         """Whether the nodes still hold the lists of this binding, and not None since a clearState()."""
-        last = self.schedule.outnode
-        return dict.get(self.data[last], "input") is self.inputs[last]
+        return dict.get(self.data[self.outnode], "input") is self.inputs[self.outnode]
 
     def __deepcopy__(self, memo: Any) -> None:
         return None  # a clone binds its own lists
@@ -98,81 +105,72 @@ class Binding:
     def run_forward(self, method: str | Callable[[Any, Any], Any], inputs: Sequence[Any], trace: Any = None) -> Any:
         """Runs the method of every module in order; returns the inputs of the output node."""
         call = None if isinstance(method, str) else method
-        data, slots, get = self.data, self.inputs, dict.get
-        slots[self.schedule.innode][:] = inputs
-        step = self.schedule.forward[0]
+        get = dict.get
+        self.inputs[self.innode][:] = inputs
+        node = self.innode
         try:
-            for step in self.schedule.forward:
-                i, single, select, splits, targets = step
-                x = slots[i][0] if single else slots[i]
-                module = get(data[i], "module")
+            for node, data, x, single, select, splits, targets in self.forward:
+                if single:
+                    x = x[0]
+                module = get(data, "module")
                 if module is not None:
                     x = getattr(module, method)(x) if call is None else call(module, x)  # type: ignore[arg-type]
                 elif select is not None:
                     x = x[select]
                 if splits is not None and (not is_table(x) or len(x) != splits):
-                    raise ValueError(
-                        f"split({splits}) cannot split {len(x) if is_table(x) else 'a tensor into'} outputs"
-                    )
-                for j, place in targets:
-                    slots[j][place] = x
+                    found = len(x) if is_table(x) else "a tensor into"
+                    raise ValueError(f"split({splits}) cannot split {found} outputs")
+                for slot, place in targets:
+                    slot[place] = x
                 if trace is not None:
-                    trace(i)
+                    trace(node)
         except Exception as error:
-            self.explain(error, step.node)
+            self.explain(error, node)
             raise
-        return slots[self.schedule.outnode]
+        return self.inputs[self.outnode]
 
     def run_backward(self, gradOutput: Any, trace: Any = None) -> Any:
         """updateGradInput of every module in reverse order; returns the gradient that arrives at the inputs."""
-        if not self.gradients_set:
-            for data, mine in zip(self.data, self.gradients):
-                data["gradOutput"] = mine
-            self.gradients_set = True
-        data, inputs, gradients, totals, get = self.data, self.inputs, self.gradients, self.totals, dict.get
-        gradients[self.schedule.outnode][0] = gradOutput
-        step = self.schedule.backward[0]
+        if dict.get(self.data[self.outnode], "gradOutput") is not self.gradients[self.outnode]:
+            for data, gradients in zip(self.data, self.gradients):
+                data["gradOutput"] = gradients
+        gradients, totals, get = self.gradients, self.totals, dict.get
+        gradients[self.outnode][0] = gradOutput
+        node = self.outnode
         try:
-            for step in self.schedule.backward:
-                i, single, select, _, targets = step
-                arrived = gradients[i]
-                g = arrived[0] if len(arrived) == 1 else total(data[i], arrived)
-                totals[i] = g
-                module = get(data[i], "module")
+            for node, data, x, single, _, _, targets in self.backward:
+                arrived = gradients[node]
+                g = arrived[0] if len(arrived) == 1 else total(data, arrived)
+                totals[node] = g
+                module = get(data, "module")
                 if module is not None:
-                    x = inputs[i]
                     g = module.updateGradInput(x[0] if len(x) == 1 else x, g)
-                if select is not None:
-                    for j, place in targets:
-                        gradients[j][0][place] = g
-                elif single:
-                    j, place = targets[0]
-                    gradients[j][place] = g
+                if single:
+                    slot, place = targets[0]
+                    slot[place] = g
                 else:
-                    for k, (j, place) in enumerate(targets):
-                        gradients[j][place] = g[k]
+                    for k, (slot, place) in enumerate(targets):
+                        slot[place] = g[k]
                 if trace is not None:
-                    trace(i)
+                    trace(node)
         except Exception as error:
-            self.explain(error, step.node)
+            self.explain(error, node)
             raise
-        return gradients[self.schedule.innode][0]
+        return gradients[self.innode][0]
 
     def run_accumulate(self, method: str, scale: float, trace: Any = None) -> None:
         """The method of every module in reverse order, with its gradient of the last run_backward and scale."""
-        data, inputs, totals, get = self.data, self.inputs, self.totals, dict.get
-        i = self.schedule.outnode
+        totals, get = self.totals, dict.get
+        node = self.outnode
         try:
-            for step in self.schedule.backward:
-                i = step.node
-                module = get(data[i], "module")
+            for node, data, x, _, _, _, _ in self.backward:
+                module = get(data, "module")
                 if module is not None:
-                    x = inputs[i]
-                    getattr(module, method)(x[0] if len(x) == 1 else x, totals[i], scale)
+                    getattr(module, method)(x[0] if len(x) == 1 else x, totals[node], scale)
                 if trace is not None:
-                    trace(i)
+                    trace(node)
         except Exception as error:
-            self.explain(error, i)
+            self.explain(error, node)
             raise
 
     def explain(self, error: Exception, i: int) -> None:

@@ -122,15 +122,5 @@ def emptied(x: dict[Any, Any]) -> dict[Any, Any]:
     if type(x) in (dict, Table):
         return type(x)()
     new = copy.copy(x)
-    dict.clear(new)
-    return new
-
-
-def blank(x: Any) -> Any:
-    """An object of the same class without fields; what it has in slots is no field and is taken over."""
-    cls: Any = type(x)
-    new = cls.__new__(cls)
-    for name in (name for parent in cls.__mro__ for name in vars(parent).get("__slots__", ())):
-        if not name.startswith("__") and hasattr(x, name):
-            setattr(new, name, getattr(x, name))
+    new.clear()
     return new

@@ -15,11 +15,11 @@ _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 def register(name: str, version: int = 1) -> Callable[[T], T]:
     """Class decorator: objects of the class are saved and loaded as Torch's class `name`.
 
-    >>> @register("gold.Point")
+    >>> @register("doc.Point")
     ... class Point:
     ...     pass
-    >>> find("gold.Point") is Point, class_name(Point)
-    (True, 'gold.Point')
+    >>> find("doc.Point") is Point, class_name(Point)
+    (True, 'doc.Point')
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"torch7.register: {name!r} is no class name, expected something like 'nn.Linear'")

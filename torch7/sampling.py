@@ -68,6 +68,8 @@ def multinomial(gen: Generator, p: Any, n: Any, replacement: Any = False, result
         raise ValueError(f"torch7.multinomial: expected a positive number of samples, got {n}")
     if not replacement and n > rows.shape[1]:
         raise ValueError(f"torch7.multinomial: cannot draw {n} of {rows.shape[1]} without replacement")
+    if n == 1 and p.ndim == 1 and result is None:
+        return _one(gen, p)
     cumulative = np.cumsum(rows, axis=1, dtype=np.float64)
     if not (cumulative[:, -1] > 0).all():
         raise ValueError("torch7.multinomial: expected probabilities with a positive sum")
@@ -82,6 +84,17 @@ def multinomial(gen: Generator, p: Any, n: Any, replacement: Any = False, result
         found = [draw(*row) for row in zip(cumulative, uniforms.tolist())]
     out[...] = np.reshape(found, out.shape) + 1
     return out
+
+
+def _one(gen: Generator, p: np.ndarray) -> np.ndarray:
+    """A single index, without the costs of many: networks that write text draw one character at a time."""
+    cumulative = p.cumsum(dtype=np.float64)
+    total = cumulative[-1]
+    if not total > 0:
+        raise ValueError("torch7.multinomial: expected probabilities with a positive sum")
+    cumulative /= total
+    cumulative[-1] = 1
+    return np.array([bisect_left(cumulative, gen.uniforms(1)[0]) + 1])
 
 
 # bisect_left halves the list exactly as Torch does, which shows where rounding left it not quite sorted.

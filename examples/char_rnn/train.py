@@ -1,8 +1,9 @@
 """Trains a character-level language model: a multi-layer RNN, GRU or LSTM that predicts a text's next character.
 
-    python train.py                      trains on the source of Python's standard library
-    python train.py -data_dir my/text    trains on my/text/input.txt
-    python train.py -help                tells all options
+    python train.py                                      trains on the source of Python's standard library
+    python train.py -data_dir my/text                    trains on my/text/input.txt
+    python train.py -resume cv/lm_lstm_interrupted.t7    goes on with a run that Ctrl-C ended
+    python train.py -help                                tells all options
 
 The options, printed lines and checkpoints are those of Torch's char-rnn.
 """
@@ -118,17 +119,7 @@ class Trainer:
         """The network for one time step, new or from a checkpoint, and its flat parameters."""
         opt = self.opt
         if checkpoint is not None:
-            path = opt.resume or opt.init_from
-            self.say(f"loading a model from checkpoint {path}")
-            check_vocabulary(self.loader.vocab_mapping, checkpoint, path)
-            network_of(checkpoint, path)
-            self.protos = checkpoint.protos
-            saved = checkpoint.opt
-            self.say(
-                f"overwriting rnn_size={saved.rnn_size}, num_layers={saved.num_layers}, model={saved.model} "
-                "based on the checkpoint."
-            )
-            opt.rnn_size, opt.num_layers, opt.model = saved.rnn_size, saved.num_layers, saved.model
+            self.take_network(checkpoint, opt.resume or opt.init_from)
         else:
             self.say(f"creating an {opt.model} with {opt.num_layers} layers")
             build = MODELS[opt.model]
@@ -142,6 +133,18 @@ class Trainer:
         if opt.model == "lstm" and not opt.resume:
             self.remember_at_first()
         self.say(f"number of parameters in the model: {self.params.size}")
+
+    def take_network(self, checkpoint: Any, path: str) -> None:
+        """The network of a checkpoint, and the options that tell its form."""
+        self.say(f"loading a model from checkpoint {path}")
+        check_vocabulary(self.loader.vocab_mapping, checkpoint, path)
+        network_of(checkpoint, path)
+        self.protos, opt, saved = checkpoint.protos, self.opt, checkpoint.opt
+        self.say(
+            f"overwriting rnn_size={saved.rnn_size}, num_layers={saved.num_layers}, model={saved.model} "
+            "based on the checkpoint."
+        )
+        opt.rnn_size, opt.num_layers, opt.model = saved.rnn_size, saved.num_layers, saved.model
 
     def remember_at_first(self) -> None:
         """Sets the biases of the LSTM's forget gates to 1, which encourages remembering in the beginning."""
@@ -209,24 +212,28 @@ class Trainer:
     # -- the run
 
     def train(self) -> None:
-        """The loop over all minibatches."""
-        opt, per_epoch = self.opt, self.loader.ntrain
-        iterations = opt.max_epochs * per_epoch
+        """The run, with a progress bar, and with Ctrl-C taken care of."""
+        iterations = self.opt.max_epochs * self.loader.ntrain
         previous = signal.signal(signal.SIGINT, self.interrupt)
         self.report.start(iterations, self.first - 1)
         try:
-            for i in range(self.first, iterations + 1):
-                loss, line, brief = self.iteration(i, iterations)
-                if i % opt.eval_val_every == 0 or i == iterations:
-                    self.evaluate(i)
-                self.report.step(i, line, brief, i % opt.print_every == 0)
-                if self.hopeless(loss):
-                    break
-                if self.stopped and i < iterations:
-                    self.leave(i)
+            with np.errstate(all="ignore"):  # the loss tells when numbers overflow
+                self.loop(iterations)
         finally:
             self.report.stop()
             signal.signal(signal.SIGINT, previous)
+
+    def loop(self, iterations: int) -> None:
+        """All minibatches, one by one."""
+        for i in range(self.first, iterations + 1):
+            loss, line, brief = self.iteration(i, iterations)
+            if i % self.opt.eval_val_every == 0 or i == iterations:
+                self.evaluate(i)
+            self.report.step(i, line, brief, i % self.opt.print_every == 0)
+            if self.hopeless(loss):
+                break
+            if self.stopped and i < iterations:
+                self.leave(i)
 
     def iteration(self, i: int, iterations: int) -> tuple[float, str, str]:
         """One minibatch: its loss, char-rnn's line about it, and what stands beside the progress bar."""
@@ -249,7 +256,7 @@ class Trainer:
     def hopeless(self, loss: float) -> bool:
         """Whether there is no point in going on; says why."""
         if loss != loss:
-            self.say("loss is NaN.  The last checkpoint still has good parameters. A smaller -learning_rate may help.")
+            self.say("loss is NaN.  Checkpoints from before have good parameters. A smaller -learning_rate may help.")
         elif loss > self.train_losses[0] * 3:
             self.say("loss is exploding, aborting.")
         else:
@@ -257,21 +264,26 @@ class Trainer:
         return True
 
     def evaluate(self, i: int) -> None:
-        """Validation loss, checkpoint, pictures and a sample."""
+        """Validation loss, checkpoint and a sample."""
         self.val_losses[i] = loss = self.eval_split(2)
         path = self.path(f"epoch{i / self.loader.ntrain:.2f}_{loss:.4f}.t7")
         self.save(path, i, loss)
-        save_loss_curve(path.with_suffix(".png"), self.train_losses, self.val_losses)
         if self.opt.sample_length:
-            # a generator of its own: what is sampled here must not change the rest of the run
-            generator = torch7.Generator()
-            torch7.manualSeed(generator, self.opt.seed)
-            sampler = Sampler(self.sampling_rnn, self.opt, self.loader.vocab_mapping, generator)
+            self.show_sample()
+
+    def show_sample(self) -> None:
+        """Prints what the network writes now, drawn from a generator of its own: the run must not feel it."""
+        generator = torch7.Generator()
+        torch7.manualSeed(generator, self.opt.seed)
+        sampler = Sampler(self.sampling_rnn, self.opt, self.loader.vocab_mapping, generator)
+        try:
             text = b"".join(sampler.generate(self.opt.sample_length)).decode("utf-8", "replace")
-            self.say(f"sample of {self.opt.sample_length} characters:\n{text}\n--------------------------")
+        except UsageError as error:  # a run that diverges shall come to its own end
+            text = str(error)
+        self.say(f"sample of {self.opt.sample_length} characters:\n{text}\n--------------------------")
 
     def save(self, path: Path, i: int, val_loss: float | None) -> None:
-        """Writes a checkpoint with char-rnn's fields, and what `-resume` needs besides."""
+        """Writes a checkpoint with char-rnn's fields and what `-resume` needs besides, and a picture of the losses."""
         self.say(f"saving checkpoint to {path}")
         checkpoint = torch7.Table(
             protos=self.protos,
@@ -291,6 +303,7 @@ class Trainer:
             ),
         )
         torch7.save(path, checkpoint)
+        save_loss_curve(path.with_suffix(".png"), self.train_losses, self.val_losses)
 
     def resume(self, checkpoint: Any) -> None:
         """Goes back to where the run was when it saved the checkpoint."""

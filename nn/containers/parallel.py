@@ -62,7 +62,8 @@ class Branches(Container):
             who = torch7.typename(self)
             raise ValueError(f"{who}: expected a table of {len(input)} as a gradient, got {described(gradient)}")
         if first:
-            self.gradInput = utils.recursiveCopy(self.gradInput, gradient)[0]
+            self.gradInput = utils.recursiveResizeAs(self.gradInput, gradient)[0]  # as many entries as the input has
+            utils.recursiveCopy(self.gradInput, gradient)
         else:
             utils.recursiveAdd(self.gradInput, gradient)
 

@@ -51,6 +51,8 @@ class CAddTable(_TableMath):
     array([4., 7.])
     """
 
+    inplace: Any = False  # nil, and so not in the file, in modules that Torch made without it
+
     def __init__(self, inplace: bool = False):
         super().__init__()
         self.inplace = inplace

@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import numpy as np
 import optim
 
 from ..support.char_rnn import EXAMPLE
-from ..support.golden import ROOT, load
+from ..support.golden import ROOT
 
 CHECKPOINTS = ROOT / "t7" / "checkpoints"
 PROJECT = EXAMPLE.parent.parent
@@ -73,17 +74,23 @@ def call(program: str, options: str) -> Result:
     return Result(status, out.buffer.getvalue(), err.buffer.getvalue().decode())
 
 
-def start(program: str, options: str, **settings: Any) -> subprocess.Popen[bytes]:
-    """Starts a program as a process of its own."""
-    variables = os.environ | {"PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
-    command = [sys.executable, str(EXAMPLE / f"{program}.py"), *shlex.split(options)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=variables, **(pipes | settings))
+def start(program: str, options: str, *, output: Any = subprocess.PIPE, **variables: str) -> Any:
+    """Starts a program as a process of its own, with these environment variables."""
+    usual = {"PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLE / f"{program}.py"), *shlex.split(options)],
+        bufsize=0,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        env=os.environ | usual | variables,
+        # Ctrl-C is ignored by what a shell started in the background, and by what that starts in turn
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
-def process(program: str, options: str, **settings: Any) -> Result:
-    """Runs a program as a process of its own."""
-    with start(program, options, **settings) as running:
+def process(program: str, options: str, **variables: str) -> Result:
+    """Runs a program as a process of its own, with these environment variables."""
+    with start(program, options, **variables) as running:
         out, err = running.communicate(timeout=120)
     return Result(running.returncode, out, err.decode())
 
@@ -102,7 +109,7 @@ class Run:
     out: str = ""
     trainer: Any = None
 
-    def note(self, **values: float) -> None:
+    def note(self, **values: Any) -> None:
         for name, value in values.items():
             self.series.setdefault(name, []).append(float(value))
 
@@ -129,10 +136,9 @@ def watch(run: Run, minibatches: int) -> Any:
     return mock.patch.object(optim, "rmsprop", watched)
 
 
-def repeat(name: str, directory: Path) -> Run:
+def repeat(recorded: Any, directory: Path) -> Run:
     """Repeats a recorded run of train.py, with the same options, in a directory."""
-    recorded, run, out = load(f"charrnn/run_{name}.json"), Run(directory), io.StringIO()
-    train = importlib.import_module("train")
+    run, out, train = Run(directory), io.StringIO(), importlib.import_module("train")
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(directory))
         stack.enter_context(mock.patch.object(sys, "argv", ["train.py", *recorded["args"], "-sample_length", "30"]))

@@ -23,16 +23,16 @@ RECORDED = cases("charrnn/preprocessing.json")
 NAMES = [f"{c['data']}-{c['batch_size']}x{c['seq_length']}-{c['train_frac']}" for c in RECORDED]
 
 
-def recorded_loader(case: dict[str, Any]) -> CharSplitLMMinibatchLoader:
+def recorded_loader(texts: Path, case: dict[str, Any]) -> CharSplitLMMinibatchLoader:
     fractions = case["train_frac"], case["val_frac"], case["test_frac"]
-    return CharSplitLMMinibatchLoader(f"data/{case['data']}", case["batch_size"], case["seq_length"], fractions)
+    return CharSplitLMMinibatchLoader(texts / "data" / case["data"], case["batch_size"], case["seq_length"], fractions)
 
 
 @pytest.mark.parametrize("case", RECORDED, ids=NAMES)
 class TestRecorded:
-    def test_vocabulary_and_data(self, here: Path, case: dict[str, Any]) -> None:
-        loader = recorded_loader(case)
-        data = torch7.load(f"data/{case['data']}/data.t7")
+    def test_vocabulary_and_data(self, texts: Path, case: dict[str, Any]) -> None:
+        loader = recorded_loader(texts, case)
+        data = torch7.load(texts / "data" / case["data"] / "data.t7")
         assert loader.vocab_mapping == {decode(key): i for i, key in enumerate(case["vocab"], 1)}
         assert loader.vocab_size == case["vocab_size"]
         assert torch7.typename(data) == case["data_type"]
@@ -40,8 +40,8 @@ class TestRecorded:
         assert data[-20:].tolist() == case["data_tail"]
         assert (len(data), data.sum()) == (case["data_len"], case["data_sum"])
 
-    def test_batches(self, here: Path, case: dict[str, Any]) -> None:
-        loader = recorded_loader(case)
+    def test_batches(self, texts: Path, case: dict[str, Any]) -> None:
+        loader = recorded_loader(texts, case)
         assert loader.nbatches == case["nbatches"]
         assert loader.split_sizes == [case["ntrain"], case["nval"], case["ntest"]]
         for draw in case["draws"]:
@@ -175,6 +175,10 @@ class TestSplits:
         name = "train" if fractions[0] == 0 else "val"
         with pytest.raises(UsageError, match=f"the {name} split gets none of the 10 batches: use more text"):
             CharSplitLMMinibatchLoader(place("small", tmp_path), 10, 90, fractions)
+
+    def test_of_fractions_that_fail_to_add_up_by_rounding(self, tmp_path: Path) -> None:
+        loader = CharSplitLMMinibatchLoader(place("small", tmp_path), 10, 90, (0.7, 0.3, 1e-16))
+        assert loader.split_sizes == [7, 3, 0]
 
     def test_without_validation_if_asked_for(self, tmp_path: Path) -> None:
         assert CharSplitLMMinibatchLoader(place("small", tmp_path), 10, 90, (1, 0, 0)).split_sizes == [10, 0, 0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -128,11 +130,12 @@ def test_an_interrupt_of_the_last_minibatch_changes_nothing() -> None:
 
 
 def test_a_second_interrupt_quits_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
     result = interrupted(TINY, 10, 10)
     assert (result.status, result.err) == (130, "")
     assert result.lines[-1].startswith("interrupted: finishing this minibatch")
     assert saved(result) == []
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 class TestRefuses:
@@ -178,9 +181,8 @@ class TestRefuses:
 
 
 class TestProcess:
-    def wait_for(self, running: subprocess.Popen[bytes], beginning: bytes) -> bytes:
+    def wait_for(self, running: Any, beginning: bytes) -> bytes:
         """Reads until a line begins so."""
-        assert running.stdout is not None
         seen = b""
         for line in running.stdout:
             seen += line
@@ -189,10 +191,10 @@ class TestProcess:
         raise AssertionError(f"no line begins with {beginning!r} in {seen!r}")
 
     def test_an_interrupt_saves_and_tells_how_to_go_on(self) -> None:
-        options = f"{TINY} -max_epochs 2 -checkpoint_dir 'my checkpoints'"
+        options = f"{TINY} -max_epochs 6 -checkpoint_dir 'my checkpoints'"
         whole = call("train", options)
         with start("train", options) as running:
-            out = self.wait_for(running, b"10/48 ")
+            out = self.wait_for(running, b"10/144 ")
             running.send_signal(signal.SIGINT)
             rest, err = running.communicate(timeout=60)
         assert (running.returncode, err) == (130, b"")
@@ -202,6 +204,26 @@ class TestProcess:
         second = process("train", shlex.join(shlex.split(command)[2:]))
         assert second.status == 0, second.err
         assert numbers(first)[: int(done)] + numbers(second) == numbers(whole)
+
+    def test_on_a_terminal(self) -> None:
+        """A progress bar in place of lines, which Ctrl-C leaves in order."""
+        master, slave = pty.openpty()
+        with start("train", f"{TINY} -max_epochs 99", output=slave, TERM="xterm") as running:
+            os.close(slave)
+            seen = b""
+            while b"loss" not in seen:
+                seen += os.read(master, 1000)
+            running.send_signal(signal.SIGINT)
+            with contextlib.suppress(OSError):  # the end of a terminal
+                while more := os.read(master, 1000):
+                    seen += more
+            assert running.wait(timeout=60) == 130
+        os.close(master)
+        text = seen.decode()
+        assert "/2376 " in text
+        assert "train_loss" not in text
+        assert "interrupted: finishing this minibatch" in text
+        assert re.search(r"saving checkpoint to cv/lm_lstm_interrupted.t7\r\nto go on after iteration .*\r\n$", text)
 
     def test_an_interrupt_before_the_first_minibatch_just_ends(self) -> None:
         with start("train", TINY) as running:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-from typing import Any
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
 import torch7
 from tests.nn.cases import CRITERIONS, MODULES
 from tests.support.contract import (
+    EXACT,
+    SEEDS,
     Case,
     assert_derivative,
     backward,
+    copies,
     floating,
     forward,
     gradients,
@@ -25,37 +24,24 @@ from tests.support.contract import (
     like,
     made,
     output,
+    over,
     shape_of,
     single,
     sizes,
+    some,
     specs,
     strided,
-    target_of,
 )
 from tests.support.nested import assert_same, copied, leaves, mapped
 
 ABSTRACT = {"Module", "Container", "Criterion"}
-SEEDS = st.integers(0, 2**32 - 1)
-EXACT = {"rtol": 1e-12, "atol": 1e-14}
-
-some = settings(max_examples=8, deadline=None, derandomize=True)
-
-
-def over(*cases: Case) -> Any:
-    return pytest.mark.parametrize("case", cases, ids=str)
-
-
 every_module = over(*MODULES)
-every_criterion = over(*CRITERIONS)
 
 
 def test_every_class_has_a_case() -> None:
-    exported = {
-        name
-        for name, cls in vars(nn).items()
-        if isinstance(cls, type) and issubclass(cls, (nn.Module, nn.Criterion)) and name not in ABSTRACT
-    }
-    assert exported == {case.name for case in MODULES + CRITERIONS}
+    classes = [cls for cls in vars(nn).values() if isinstance(cls, type) and issubclass(cls, (nn.Module, nn.Criterion))]
+    own = {cls.__name__ for cls in classes if cls.__module__.startswith("nn.")}  # importing pygraphnn adds some
+    assert own - ABSTRACT == {case.name for case in MODULES + CRITERIONS}
 
 
 @over(*MODULES, *CRITERIONS)
@@ -189,11 +175,6 @@ def test_sizes_may_change_between_calls(case: Case, data: st.DataObject, seed: i
 
 
 # -- modules: copies
-
-
-def copies(m: Any) -> list[Any]:
-    """Copies of a module or criterion in all ways."""
-    return [m.clone(), copy.deepcopy(m), pickle.loads(pickle.dumps(m)), torch7.deserialize(torch7.serialize(m))]
 
 
 @every_module
@@ -362,6 +343,7 @@ def test_updates_go_against_the_gradient(case: Case) -> None:
     m, x = made(case), input_of(case)
     before = copied(m.parameters()[0])
     g = like(output(m, x))
+    wanted = backward(m, x, g)
     grads = gradients(m, x, g)
     m.updateParameters(0.5)
     want = [w - 0.5 * grad for w, grad in zip(before, grads)]
@@ -369,7 +351,7 @@ def test_updates_go_against_the_gradient(case: Case) -> None:
     other = made(case)
     other.zeroGradParameters()
     forward(other, x)
-    other.backwardUpdate(x, g, 0.5)
+    assert_same(copied(other.backwardUpdate(x, g, 0.5)), wanted, **EXACT)
     assert_same(other.parameters()[0], want, **EXACT)
 
 
@@ -378,72 +360,3 @@ def test_text_names_the_class(case: Case) -> None:
     m = made(case)
     assert str(m).startswith(torch7.typename(m))
     assert repr(m) == str(m)
-
-
-# -- criterions
-
-
-@over(*(case for case in CRITERIONS if case.derivative))
-@some
-@given(data=st.data(), seed=SEEDS)
-def test_criterion_gives_its_derivative(case: Case, data: st.DataObject, seed: int) -> None:
-    chosen = data.draw(sizes(case))
-    c, x, target = made(case), input_of(case, chosen, seed), target_of(case, chosen, seed ^ 1)
-    c.forward(x, target)
-    found = copied(c.backward(x, target))
-    for a, gradient in zip(leaves(x), leaves(found), strict=True):
-        assert_derivative(lambda: float(c.forward(x, target)), a, gradient, seed)
-
-
-@every_criterion
-def test_criterion_keeps_what_it_is_given(case: Case) -> None:
-    c, x, target = made(case), input_of(case), target_of(case)
-    before = copied([x, target])
-    loss = c.forward(x, target)
-    assert type(loss) in (int, float)
-    assert c.output == loss
-    first = leaves(c.backward(x, target))
-    assert_same([x, target], before)
-    c.forward(x, target)
-    assert all(np.shares_memory(a, b) for a, b in zip(first, leaves(c.backward(x, target)), strict=True))
-
-
-@every_criterion
-def test_criterion_copies_compute_the_same(case: Case) -> None:
-    c, x, target = made(case), input_of(case), target_of(case)
-    loss, gradient = c.forward(x, target), copied(c.backward(x, target))
-    for other in copies(c):
-        assert [name for name in vars(c) if not hasattr(other, name)] == []  # a file leaves out what is None
-        assert other.forward(x, target) == loss
-        assert_same(other.backward(x, target), gradient)
-        assert not any(np.shares_memory(a, b) for a in leaves(other.gradInput) for b in leaves(c.gradInput))
-    data = torch7.serialize(c)
-    assert torch7.serialize(torch7.deserialize(data)) == data
-
-
-@every_criterion
-def test_criterion_does_not_depend_on_the_layout(case: Case) -> None:
-    c, x, target = made(case), input_of(case), target_of(case)
-    loss, gradient = c.forward(x, target), copied(c.backward(x, target))
-    for layout in (strided, np.asfortranarray):
-        laid = mapped(layout, x), mapped(layout, target)
-        assert c.forward(*laid) == pytest.approx(loss, rel=1e-12)
-        assert_same(copied(c.backward(*laid)), gradient, **EXACT)
-
-
-@every_criterion
-def test_criterion_float_keeps_single_precision(case: Case) -> None:
-    c, x, target = made(case), input_of(case), target_of(case)
-    loss, gradient = c.forward(x, target), copied(c.backward(x, target))
-    assert c.float() is c
-    assert c.forward(single(x), single(target)) == pytest.approx(loss, rel=1e-4)
-    assert_same(c.backward(single(x), single(target)), single(gradient), rtol=1e-4, atol=1e-5)
-
-
-@over(*(case for case in CRITERIONS if not case.anytype))
-def test_criterion_refuses_input_of_another_type(case: Case) -> None:
-    with pytest.raises(TypeError) as error:
-        made(case).forward(single(input_of(case)), single(target_of(case)))
-    assert "torch.DoubleTensor" in str(error.value)
-    assert "torch.FloatTensor" in str(error.value)
-    assert "nn." in str(error.value)

@@ -7,12 +7,16 @@ further dimensions. A list of shapes is a table of tensors.
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import torch7
@@ -23,6 +27,10 @@ Shape = tuple[Any, ...]
 Sizes = dict[str, Any]
 
 ANY: Shape = ("N", "*")
+SEEDS = st.integers(0, 2**32 - 1)
+EXACT = {"rtol": 1e-12, "atol": 1e-14}
+some = settings(max_examples=8, deadline=None, derandomize=True)
+
 RANGES = {"N": (1, 3), "T": (1, 4), "D": (3, 4), "H": (4, 5), "W": (4, 6)}
 
 
@@ -234,3 +242,12 @@ def assert_derivative(function: Callable[[], float], a: np.ndarray, gradient: np
     assert gradient.shape == a.shape
     where, wanted = differences(function, a, np.random.default_rng(seed))
     np.testing.assert_allclose(gradient[where], wanted, rtol=1e-6, atol=1e-7)
+
+
+def over(*cases: Case) -> Any:
+    return pytest.mark.parametrize("case", cases, ids=str)
+
+
+def copies(m: Any) -> list[Any]:
+    """Copies of a module or criterion in all ways."""
+    return [m.clone(), copy.deepcopy(m), pickle.loads(pickle.dumps(m)), torch7.deserialize(torch7.serialize(m))]

@@ -36,6 +36,10 @@ def assert_same(got: Any, want: Any, rtol: float = 0, atol: float = 0) -> None:
         assert len(got) == len(want)
         for g, w in zip(got, want):
             assert_same(g, w, rtol, atol)
+    elif isinstance(want, dict):
+        assert set(got) == set(want)
+        for key, value in want.items():
+            assert_same(got[key], value, rtol, atol)
     elif isinstance(want, np.ndarray):
         assert isinstance(got, np.ndarray)
         assert (got.dtype, got.shape) == (want.dtype, want.shape)

@@ -310,7 +310,7 @@ class Plain:
         (LuaFunction(b"", [range(3)]), "cannot write <range> at upvalues[0]"),
         ({(1, 2): {1}}, "cannot write <set> at [<tuple>]"),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, str) else type(value).__name__,
 )  # fmt: skip
 def test_what_cannot_be_written_is_named_with_its_place(value: Any, message: str) -> None:
     with pytest.raises(TypeError) as caught:

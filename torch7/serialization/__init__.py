@@ -20,12 +20,10 @@ elements, `x[:10]` saves all of x.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import stat
 from typing import Any
 
+from ..replacing import replacing
 from .base import File
 from .files import DiskFile, MemoryFile
 from .objects import LuaFunction, TorchObject
@@ -58,20 +56,9 @@ def save(filename: _Name, object: Any, mode: str = "binary", referenced: bool = 
     write in its place. Raises TypeError for what a Torch file cannot hold, and OSError.
     """
     _check_mode("torch7.save", mode, ("binary", "ascii"))
-    path = os.path.realpath(filename)
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):  # a device or a pipe cannot be replaced
-        return _write(path, object, mode, referenced, hook)
-    folder, name = os.path.split(path)
-    draft = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(6)}")
-    try:
-        _write(draft, object, mode, referenced, hook)
-        if os.path.exists(path):
-            os.chmod(draft, stat.S_IMODE(os.stat(path).st_mode))
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(draft)
-        raise
+    with replacing(filename) as path, DiskFile(path, "w") as file:
+        file._who = "torch7.save"
+        getattr(file, mode)().referenced(referenced).writeObject(object, hook=hook)
 
 
 def load(filename: _Name, mode: str = "binary", referenced: bool = True, foreign: Foreign | None = None) -> Any:
@@ -113,12 +100,6 @@ def deserialize(data: bytes, mode: str = "binary", foreign: Foreign | None = Non
         raise TypeError("torch7.deserialize: expected bytes, got str")
     with MemoryFile(data, "r") as file:
         return getattr(file, mode)().readObject(foreign)
-
-
-def _write(path: str, object: Any, mode: str, referenced: bool, hook: Hook | None) -> None:
-    with DiskFile(path, "w") as file:
-        file._who = "torch7.save"
-        getattr(file, mode)().referenced(referenced).writeObject(object, hook=hook)
 
 
 def _check_mode(who: str, mode: str, modes: tuple[str, ...]) -> None:

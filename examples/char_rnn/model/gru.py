@@ -6,7 +6,7 @@ import nn
 import pygraphnn
 from util.onehot import OneHot
 
-from .lstm import dropped
+from .lstm import added, dropped
 
 
 def gru(input_size: int, rnn_size: int, n: int, dropout: float = 0) -> pygraphnn.gModule:
@@ -40,13 +40,13 @@ def tick(x: pygraphnn.Node, prev_h: pygraphnn.Node, width: int, size: int) -> py
     def gate() -> pygraphnn.Node:
         i2h = nn.Linear(width, size)(x)
         h2h = nn.Linear(size, size)(prev_h)
-        return nn.Sigmoid()(nn.CAddTable()([i2h, h2h]))
+        return nn.Sigmoid()(added(i2h, h2h))
 
     update, reset = gate(), gate()
     reset_h = nn.CMulTable()([reset, prev_h])
     from_h = nn.Linear(size, size)(reset_h)
     from_x = nn.Linear(width, size)(x)
-    candidate = nn.Tanh()(nn.CAddTable()([from_x, from_h]))
+    candidate = nn.Tanh()(added(from_x, from_h))
     renewed = nn.CMulTable()([update, candidate])
     kept = nn.CMulTable()([nn.AddConstant(1)(nn.MulConstant(-1)(update)), prev_h])
     return nn.CAddTable()([renewed, kept])

@@ -6,7 +6,7 @@ import nn
 import pygraphnn
 from util.onehot import OneHot
 
-from .lstm import dropped
+from .lstm import added, dropped
 
 
 def rnn(input_size: int, rnn_size: int, n: int, dropout: float = 0) -> pygraphnn.gModule:
@@ -24,7 +24,7 @@ def rnn(input_size: int, rnn_size: int, n: int, dropout: float = 0) -> pygraphnn
             x, width = dropped(outputs[-1], dropout), rnn_size
         i2h = nn.Linear(width, rnn_size)(x)
         h2h = nn.Linear(rnn_size, rnn_size)(inputs[layer])
-        outputs.append(nn.Tanh()(nn.CAddTable()([i2h, h2h])))
+        outputs.append(nn.Tanh()(added(i2h, h2h)))
     decoder = nn.Linear(rnn_size, input_size)(dropped(outputs[-1], dropout))
     outputs.append(nn.LogSoftMax()(decoder))
     return pygraphnn.gModule(inputs, outputs)

@@ -45,22 +45,27 @@ class CharSplitLMMinibatchLoader:
                 f"{Path(data_dir) / 'input.txt'} has {len(data)} characters, too few for one batch of {batch_size} "
                 f"sequences of {seq_length}: use a smaller -batch_size or -seq_length"
             )
+        self._arrange(data, unit)
+        self._split(split_fractions)
+
+    def _arrange(self, data: np.ndarray, unit: int) -> None:
+        """Lays the text out in rows and cuts it into batches of `unit` characters."""
         if len(data) % unit:
             print("cutting off end of data so that the batches/sequences divide evenly")
             data = data[: len(data) // unit * unit]
         print("reshaping tensor...")
         following = np.roll(data, -1)
-        self.x_batches = np.split(data.reshape(batch_size, -1), len(data) // unit, axis=1)
-        self.y_batches = np.split(following.reshape(batch_size, -1), len(data) // unit, axis=1)
-        self.nbatches = len(self.x_batches)
+        self.nbatches = len(data) // unit
+        self.x_batches = np.split(data.reshape(self.batch_size, -1), self.nbatches, axis=1)
+        self.y_batches = np.split(following.reshape(self.batch_size, -1), self.nbatches, axis=1)
         if self.nbatches < 50:
             print(
                 "WARNING: less than 50 batches in the data in total? Looks like very small dataset. "
                 "You probably want to use smaller batch_size and/or seq_length."
             )
-        self._split(split_fractions)
 
     def _split(self, fractions: tuple[float, float, float]) -> None:
+        """Gives the batches to training, validation and test."""
         self.ntrain = int(self.nbatches * fractions[0])
         # without a test fraction the rest is for validation, else for the test
         self.nval = self.nbatches - self.ntrain if fractions[2] == 0 else int(self.nbatches * fractions[1])
@@ -68,7 +73,7 @@ class CharSplitLMMinibatchLoader:
         self.split_sizes = [self.ntrain, self.nval, self.ntest]
         self.batch_ix = [0, 0, 0]
         print(f"data load done. Number of data batches in train: {self.ntrain}, val: {self.nval}, test: {self.ntest}")
-        for name, size, fraction in zip(SPLITS, self.split_sizes, fractions):
+        for name, size, fraction in zip(SPLITS[:2], self.split_sizes, fractions):
             if size == 0 and (fraction > 0 or name == "train"):
                 raise UsageError(
                     f"the {name} split gets none of the {self.nbatches} batches: use more text, a smaller -batch_size "

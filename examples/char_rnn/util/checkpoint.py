@@ -7,11 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pygraphnn  # noqa: F401  (with onehot, the classes that checkpoints refer to)
 import torch7
 from torch7.optional import optional
 from torch7.tables import pairs
 
-from . import onehot  # noqa: F401  (the class that checkpoints refer to)
+from . import onehot  # noqa: F401
 from .misc import UsageError
 
 
@@ -65,9 +66,10 @@ def check_vocabulary(vocab: Any, checkpoint: Any, path: str) -> None:
     if ours == theirs:
         return
     new, missing = sorted(set(ours) - set(theirs), key=repr), sorted(set(theirs) - set(ours), key=repr)
+    difference = f"only the text has {brief(new)}, only the checkpoint {brief(missing)}"
     raise UsageError(
         f"the character vocabulary of the text ({len(ours)}) and that of {path} ({len(theirs)}) are not the same: "
-        f"only the text has {brief(new)}, only the checkpoint {brief(missing)}"
+        + (difference if new or missing else "they count the same characters in another order")
     )
 
 

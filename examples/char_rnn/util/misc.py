@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -30,9 +31,13 @@ def clone_list(tensor_list: list[np.ndarray], zero_too: bool = False) -> list[np
 
 def run(main: Callable[[], Any]) -> None:
     """Calls main; a mistake of the user's ends the program with one line and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sample may hold what the terminal cannot show
     try:
-        main()
-        sys.stdout.flush()
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # such as `sample.py ... | head`
@@ -42,6 +47,8 @@ def run(main: Callable[[], Any]) -> None:
         text = " ".join(str(error).split()) or "out of memory"
         if isinstance(error, OSError) and error.filename is not None:
             text = f"{error.filename}: {error.strerror}"
+        elif isinstance(error, torch7.T7Error):
+            text = f"not a file of Torch's, or a damaged one: {text}"
         print(f"{Path(sys.argv[0]).name}: {text}", file=sys.stderr)
         sys.exit(2)
 

@@ -20,7 +20,7 @@ def check_options(opt: Any) -> None:
     for name in ("rnn_size", "num_layers", "seq_length", "batch_size", "max_epochs", "print_every", "eval_val_every"):
         expect(opt, name, isinstance(opt[name], int) and opt[name] >= 1, "a whole number from 1 on")
     for name in ("learning_rate", "grad_clip", "learning_rate_decay"):
-        expect(opt, name, 0 < opt[name] < float("inf"), "greater than 0")
+        expect(opt, name, 0 < opt[name] < float("inf"), "finite and greater than 0")
     for name in ("dropout", "decay_rate"):
         expect(opt, name, 0 <= opt[name] < 1, "at least 0 and less than 1")
     for name in ("train_frac", "val_frac"):
@@ -33,7 +33,9 @@ def check_options(opt: Any) -> None:
     for name, values in choices.items():
         expect(opt, name, opt[name] in values, f"one of {', '.join(map(str, values))}")
     expect(opt, "learning_rate_decay_after", opt.learning_rate_decay_after >= 0, "at least 0")
-    expect(opt, "sample_length", isinstance(opt.sample_length, int) and opt.sample_length >= 0, "a whole number")
+    expect(
+        opt, "sample_length", isinstance(opt.sample_length, int) and opt.sample_length >= 0, "a whole number from 0 on"
+    )
     expect(opt, "seed", -(2**63) <= opt.seed < 2**63, "a whole number of 64 bits")
     if opt.resume and opt.init_from:
         raise UsageError("-resume and -init_from exclude each other")

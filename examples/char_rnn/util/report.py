@@ -21,12 +21,13 @@ class Report:
             return
         try:
             progress = optional("rich.progress", "progress", "the progress bar")
+            console = optional("rich.console", "progress", "the progress bar").Console()
         except ImportError as error:
             print(error, file=sys.stderr)
             return
         columns = ("{task.completed}/{task.total}", progress.BarColumn(), "{task.description}")
-        bar = progress.Progress(*columns, progress.TimeRemainingColumn())
-        if bar.console.is_interactive:  # a terminal that can move its cursor
+        bar = progress.Progress(*columns, progress.TimeRemainingColumn(), console=console)
+        if console.is_interactive:  # a terminal that can move its cursor
             self.task = bar.add_task("", total=total, completed=done)
             bar.start()
             self.bar = bar
