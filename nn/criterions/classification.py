@@ -19,7 +19,7 @@ EPS = 1e-12  # keeps the logarithms of BCECriterion finite
 class _Weighted(Criterion):
     """What losses with a weight for each class, or none, have in common; their length is the number of weights."""
 
-    sizeAverage: Any
+    sizeAverage: Any = None
     weights: Any = None
 
     def __init__(self, weights: np.ndarray | None = None, sizeAverage: bool | None = True):
@@ -135,6 +135,9 @@ class CrossEntropyCriterion(Criterion):
     >>> round(CrossEntropyCriterion().forward(np.log([1.0, 3.0, 4.0]), 3), 4)  # -log 0.5
     0.6931
     """
+
+    sizeAverage: Any = None
+    oldSizeAverage: Any = None
 
     def __init__(self, weights: np.ndarray | None = None, sizeAverage: bool | None = True):
         super().__init__()

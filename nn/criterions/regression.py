@@ -26,6 +26,8 @@ class MSECriterion(Criterion):
     array([ 0., -2.])
     """
 
+    sizeAverage: Any = None
+
     def __init__(self, sizeAverage: bool | None = True):
         super().__init__()
         self.sizeAverage = True if sizeAverage is None else sizeAverage

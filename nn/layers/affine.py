@@ -33,6 +33,8 @@ class Add(Elementwise):
            [1., 2.]])
     """
 
+    scalar: Any = None  # nil in Torch, and so not in its files, unless it was asked for
+
     def __init__(self, inputSize: int | Sequence[int], scalar: bool = False):
         super().__init__()
         self.scalar = scalar

@@ -191,10 +191,10 @@ class TestProcess:
         raise AssertionError(f"no line begins with {beginning!r} in {seen!r}")
 
     def test_an_interrupt_saves_and_tells_how_to_go_on(self) -> None:
-        options = f"{TINY} -max_epochs 6 -checkpoint_dir 'my checkpoints'"
+        options = f"{TINY} -max_epochs 4 -checkpoint_dir 'my checkpoints'"
         whole = call("train", options)
         with start("train", options) as running:
-            out = self.wait_for(running, b"10/144 ")
+            out = self.wait_for(running, b"10/96 ")
             running.send_signal(signal.SIGINT)
             rest, err = running.communicate(timeout=60)
         assert (running.returncode, err) == (130, b"")

@@ -32,7 +32,7 @@ class Sampler:
 
     def read(self, index: int) -> None:
         """Feeds one character to the network."""
-        *self.state, self.prediction = self.rnn.forward([np.array([index], self.dtype), *self.state])
+        *self.state, self.prediction = self.rnn.forward([np.array([index]), *self.state])
 
     def letters(self, text: str) -> list[Any]:
         """The characters of a text as the vocabulary has them."""
