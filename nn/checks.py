@@ -16,6 +16,11 @@ def described(x: Any) -> str:
     return f"a table of {len(x)}" if torch7.is_table(x) else f"a {torch7.type(x)}"
 
 
+def mistyped(module: Any, wanted: str, x: Any) -> TypeError:
+    """The error for an x that is no tensor of the module's type: Torch mixes no types."""
+    return TypeError(f"{torch7.typename(module)}: expected a {wanted}, got {described(x)}")
+
+
 def tensor(module: Any, x: Any) -> np.ndarray:
     """x, if it is a tensor of any type; raises TypeError if it is not."""
     if isinstance(x, np.ndarray):

@@ -13,6 +13,7 @@ from torch7.cloning import deep_copy
 from torch7.registry import class_name, register
 
 from . import utils
+from .checks import mistyped
 from .module import torch_class_name
 from .pickling import reduce
 
@@ -60,8 +61,7 @@ class Criterion:
         wanted = self.gradInput.dtype
         if isinstance(x, np.ndarray) and x.dtype == wanted:
             return x
-        got = f"{torch7.typename(x)} of shape {x.shape}" if isinstance(x, np.ndarray) else f"a {torch7.type(x)}"
-        raise TypeError(f"{torch7.typename(self)}: expected a {torch7.tensor_type(wanted)}, got {got}")
+        raise mistyped(self, torch7.tensor_type(wanted), x)
 
     def _paired(self, input: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
         """Input and target, this in the input's shape: tensors of the criterion's type with equally many elements."""

@@ -15,6 +15,7 @@ from torch7.registry import class_name, register
 
 from . import parameters as flat
 from . import utils
+from .checks import mistyped
 from .pickling import reduce
 
 # Set by pygraphnn on import: what module(node), module([node, node]) and module() mean.
@@ -123,8 +124,7 @@ class Module:
         """x, if it is a tensor of the module's type; raises TypeError, naming both types, if it is not."""
         if isinstance(x, np.ndarray) and x.dtype == DTYPES[self._type]:
             return x
-        got = f"{torch7.typename(x)} of shape {x.shape}" if isinstance(x, np.ndarray) else f"a {torch7.type(x)}"
-        raise TypeError(f"{torch7.typename(self)}: expected a {self._type}, got {got}")
+        raise mistyped(self, self._type, x)
 
     # -- parameters
 

@@ -105,7 +105,7 @@ def test_a_vector_is_converted_with_its_module() -> None:
     m = nn.AddConstant(np.array([1.0, 2.0])).float()
     assert m.forward(np.zeros(2, np.float32)).dtype == np.float32
     m.constant_scalar = np.array([1.0, 2.0])
-    with pytest.raises(TypeError, match=r"nn.AddConstant: expected a torch.FloatTensor, got torch.DoubleTensor"):
+    with pytest.raises(TypeError, match=r"nn.AddConstant: expected a torch.FloatTensor, got a torch.DoubleTensor"):
         m.forward(np.zeros(2, np.float32))
 
 

@@ -187,7 +187,7 @@ def test_one_weight_for_each_class() -> None:
     with pytest.raises(ValueError, match=r"nn.ClassNLLCriterion: expected 3 classes, one for each weight, got shape"):
         nn.ClassNLLCriterion(np.ones(3)).forward(logs(), np.array([1, 1, 1]))
     c = nn.ClassNLLCriterion(np.ones(4, np.float32))
-    with pytest.raises(TypeError, match=r"expected a torch.DoubleTensor, got torch.FloatTensor of shape \(4,\)"):
+    with pytest.raises(TypeError, match=r"expected a torch.DoubleTensor, got a torch.FloatTensor of shape \(4,\)"):
         c.forward(logs(), np.array([1, 1, 1]))
 
 
@@ -248,7 +248,7 @@ def test_target_of_another_size(cls: Any, x: tuple[int, ...], target: tuple[int,
 
 @pytest.mark.parametrize("cls", [nn.MSECriterion, nn.BCECriterion])
 def test_target_of_another_type(cls: Any) -> None:
-    with pytest.raises(TypeError, match=rf"nn.{cls.__name__}: expected a torch.DoubleTensor, got torch.LongTensor"):
+    with pytest.raises(TypeError, match=rf"nn.{cls.__name__}: expected a torch.DoubleTensor, got a torch.LongTensor"):
         cls().forward(np.zeros(2), np.array([0, 1]))
     with pytest.raises(TypeError, match=rf"nn.{cls.__name__}: expected a torch.DoubleTensor, got a number"):
         cls().forward(np.zeros(1), 1)

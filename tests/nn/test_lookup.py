@@ -280,5 +280,5 @@ def test_gradients_that_do_not_fit_are_refused() -> None:
     m.forward(x)
     with pytest.raises(ValueError, match=r"nn.LookupTable: expected a gradient of shape \(2, 2\), got shape \(3,\)"):
         m.backward(x, np.zeros(3))
-    with pytest.raises(TypeError, match=r"nn.LookupTable: expected a torch.DoubleTensor, got torch.FloatTensor"):
+    with pytest.raises(TypeError, match=r"nn.LookupTable: expected a torch.DoubleTensor, got a torch.FloatTensor"):
         m.backward(x, np.zeros((2, 2), np.float32))

@@ -284,7 +284,12 @@ A, B = np.zeros(2), np.zeros((2, 3))
         (lambda: nn.CAddTable(), [], ValueError, "nn.CAddTable: expected a table of 1 as input, got 0"),
         (lambda: nn.CAddTable(), [A, B], ValueError, r"expected a torch.DoubleTensor of shape \(2,\), got .* \(2, 3\)"),
         (lambda: nn.CAddTable(), [A, A.astype(int)], TypeError, "torch.DoubleTensor of .* got a torch.LongTensor"),
-        (lambda: nn.CAddTable(), [A.astype("f"), A], TypeError, "expected a torch.DoubleTensor, got torch.FloatTensor"),
+        (
+            lambda: nn.CAddTable(),
+            [A.astype("f"), A],
+            TypeError,
+            "expected a torch.DoubleTensor, got a torch.FloatTensor",
+        ),
         (lambda: nn.CMulTable(), [A, 2], TypeError, "nn.CMulTable: expected a torch.DoubleTensor.* got a number"),
         (lambda: nn.CSubTable(), [A], ValueError, "nn.CSubTable: expected a table of 2 as input, got 1"),
         (lambda: nn.CDivTable(), [A], ValueError, "nn.CDivTable: expected a table of 2 as input, got 1"),

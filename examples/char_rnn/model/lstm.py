@@ -41,6 +41,8 @@ def tick(
 ) -> list[pygraphnn.Node]:
     """The next cell and output of one layer."""
     i2h = nn.Linear(width, 4 * size)(x).annotate(name=f"i2h_{layer}")
+    if layer == 1:
+        i2h.data.module.gradInput = None  # nothing is learned from the gradient of one-hot vectors: it is not computed
     h2h = nn.Linear(size, 4 * size)(prev_h).annotate(name=f"h2h_{layer}")
     sums = nn.Reshape(4, size)(added(i2h, h2h))
     i, f, o, g = nn.SplitTable(2)(sums).split(4)
