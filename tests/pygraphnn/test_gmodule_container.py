@@ -54,7 +54,7 @@ class TestType:
             g.type("torch.QuadTensor")
 
     def test_inputs_of_another_type_are_refused(self):
-        with pytest.raises(TypeError, match=r"expected a torch.DoubleTensor, got torch.FloatTensor"):
+        with pytest.raises(TypeError, match=r"expected a torch.DoubleTensor, got a torch.FloatTensor"):
             mlp().forward(single(X))
 
     def test_parameters_stay_shared(self):
