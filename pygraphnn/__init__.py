@@ -8,4 +8,20 @@ from .gmodule import gModule
 from .node import Node
 from .wiring import nest
 
+__all__ = [
+    "JustElement",
+    "JustTable",
+    "ModuleFromCriterion",
+    "Node",
+    "clone_many_times",
+    "combine_all_parameters",
+    "draw",
+    "gModule",
+    "graph",
+    "nest",
+    "nesting",
+    "picture",
+    "wiring",
+]
+
 wiring.install()
