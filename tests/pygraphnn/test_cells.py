@@ -89,3 +89,17 @@ def test_steps_through_time(case):
     assert_close(flowing, bptt["dstate0"], "dstate0")
     assert_close(gradParams, bptt["gradParams_flat"], "gradParams")
     assert np.linalg.norm(gradParams) == pytest.approx(bptt["gradParams_norm"], rel=1e-12)
+
+
+def test_one_network_step_by_step_is_as_good_as_clones(case):
+    """A state handed back lies in the network's own buffers, where the next step is computed."""
+    net, _, _ = build(case)
+    net.evaluate()
+    clones = clone_many_times(net, 4)
+    state = clone_state = [np.zeros((3, case["rnn_size"])) for _ in net.forward(decode(case["step"]["input"]))[:-1]]
+    for t, clone in enumerate(clones):
+        x = np.array([1, 2 + t % 3, 1 + t])
+        *state, y = net.forward([x, *state])
+        *clone_state, clone_y = clone.forward([x, *clone_state])
+        for got, expected in zip([*state, y], [*clone_state, clone_y]):
+            np.testing.assert_array_equal(got, expected)

@@ -50,13 +50,17 @@ def tick(
     in_transform = nn.Tanh()(g)
     kept = nn.CMulTable()([forget_gate, prev_c])
     written = nn.CMulTable()([in_gate, in_transform])
-    next_c = nn.CAddTable()([kept, written])
+    next_c = added(kept, written)
     next_h = nn.CMulTable()([out_gate, nn.Tanh()(next_c)])
     return [next_c, next_h]
 
 
 def added(a: pygraphnn.Node, b: pygraphnn.Node) -> pygraphnn.Node:
-    """a + b, made in the memory of a, which nothing else reads: a large sum per time step less to keep."""
+    """a + b, made in the memory of a: a sum per time step less to keep.
+
+    Nothing else may read a; nor may a state that is made so be read by more than a, for the next step of the same
+    network computes a in the state's memory.
+    """
     return nn.CAddTable(True)([a, b])
 
 
