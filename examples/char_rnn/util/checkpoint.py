@@ -88,11 +88,12 @@ def make_directory(path: Path) -> None:
 
 
 def save_loss_curve(path: Path, train_losses: Any, val_losses: Any) -> None:
-    """Draws the losses of a run to a PNG file. Without matplotlib it says so and goes on."""
+    """Draws the losses of a run to a PNG file. Without matplotlib it says so, at the first evaluation, and goes on."""
     try:
         figure_module = optional("matplotlib.figure", "plot", "the loss curve")
     except ImportError as error:
-        print(error, file=sys.stderr)
+        if len(val_losses) == 1:  # a run says so once
+            print(error, file=sys.stderr)
         return
     figure = figure_module.Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
