@@ -63,38 +63,32 @@ def multinomial(gen: Generator, p: Any, n: Any, replacement: Any = False, result
     if isinstance(n, np.ndarray):
         result, p, n, replacement = p, n, replacement, result
     n = whole("multinomial", n)
-    rows = np.atleast_2d(_probabilities("multinomial", p, (1, 2)))
+    rows = _probabilities("multinomial", p, (1, 2)).reshape(-1, p.shape[-1])
     if n < 1:
         raise ValueError(f"torch7.multinomial: expected a positive number of samples, got {n}")
     if not replacement and n > rows.shape[1]:
         raise ValueError(f"torch7.multinomial: cannot draw {n} of {rows.shape[1]} without replacement")
-    if n == 1 and p.ndim == 1 and result is None:
-        return _one(gen, p)
-    cumulative = np.cumsum(rows, axis=1, dtype=np.float64)
-    if not (cumulative[:, -1] > 0).all():
-        raise ValueError("torch7.multinomial: expected probabilities with a positive sum")
     if result is not None and (not isinstance(result, np.ndarray) or result.dtype != np.int64):
         raise TypeError(f"torch7.multinomial: expected a torch.LongTensor for the result, got {describe(result)}")
     out = memory.resized(result, (n,) if p.ndim == 1 else (len(rows), n), np.int64)
     draw = _with_replacement if replacement else _without_replacement
-    uniforms = gen.uniforms(len(rows) * n).reshape(len(rows), n)
     with np.errstate(all="ignore"):  # 0/0 when all the probability is drawn already
-        cumulative /= cumulative[:, -1:].copy()
-        cumulative[:, -1] = 1
-        found = [draw(*row) for row in zip(cumulative, uniforms.tolist())]
+        shares = [_shares(row) for row in rows]
+        uniforms = gen.uniforms(len(rows) * n).reshape(len(rows), n)
+        found = [draw(*row) for row in zip(shares, uniforms.tolist())]
     out[...] = np.reshape(found, out.shape) + 1
     return out
 
 
-def _one(gen: Generator, p: np.ndarray) -> np.ndarray:
-    """A single index, without the costs of many: networks that write text draw one character at a time."""
-    cumulative = p.cumsum(dtype=np.float64)
+def _shares(row: np.ndarray) -> np.ndarray:
+    """The cumulative probabilities of a row, up to 1."""
+    cumulative = row.cumsum(dtype=np.float64)
     total = cumulative[-1]
     if not total > 0:
         raise ValueError("torch7.multinomial: expected probabilities with a positive sum")
     cumulative /= total
     cumulative[-1] = 1
-    return np.array([bisect_left(cumulative, gen.uniforms(1)[0]) + 1])
+    return cumulative
 
 
 # bisect_left halves the list exactly as Torch does, which shows where rounding left it not quite sorted.
@@ -106,14 +100,15 @@ def _with_replacement(cumulative: np.ndarray, uniforms: list[float]) -> list[int
 
 
 def _without_replacement(cumulative: np.ndarray, uniforms: list[float]) -> list[int]:
-    found = []
+    found: list[int] = []
     for u in uniforms:
-        cumulative[-1] = 1
-        i = bisect_left(cumulative, u)
-        found.append(i)
-        mass = cumulative[i] - (cumulative[i - 1] if i else 0.0)
-        cumulative[i:] -= mass
-        cumulative /= 1.0 - mass
+        if found:
+            i = found[-1]
+            mass = cumulative[i] - (cumulative[i - 1] if i else 0.0)
+            cumulative[i:] -= mass
+            cumulative /= 1.0 - mass
+            cumulative[-1] = 1
+        found.append(bisect_left(cumulative, u))
     return found
 
 

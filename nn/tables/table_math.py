@@ -112,11 +112,6 @@ class CMulTable(_TableMath):
 
     def updateGradInput(self, input: Any, gradOutput: np.ndarray) -> list[np.ndarray]:
         grads = self._gradients(input, len(input))
-        if len(grads) == 2:  # what gates do, many times a step
-            (x1, x2), (grad1, grad2) = input, grads
-            np.multiply(fitted(self, gradOutput, grad1), fitted(self, x2, grad1), out=grad1)
-            np.multiply(fitted(self, gradOutput, grad2), fitted(self, x1, grad2), out=grad2)
-            return grads
         for i, grad in enumerate(grads):
             product = fitted(self, gradOutput, grad)
             for j in range(len(input)):

@@ -246,6 +246,7 @@ def test_the_gates_that_remember(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestWithoutOptionalPackages:
     def test_matplotlib(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        checkpoint_module.say_once.cache_clear()
         result = call("train", f"{TINY} -eval_val_every 2")
         assert result.status == 0
         assert result.err.count("the loss curve needs the package matplotlib: pip install 'pygraphnn[plot]'") == 1

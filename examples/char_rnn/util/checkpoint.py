@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pygraphnn  # noqa: F401  (with onehot, the classes that checkpoints refer to)
 import torch7
 from torch7.optional import optional
+from torch7.replacing import replacing
 from torch7.tables import pairs
 
 from . import onehot  # noqa: F401
@@ -87,13 +89,18 @@ def make_directory(path: Path) -> None:
         raise UsageError(f"cannot write checkpoints to {path}: {error.strerror}") from None
 
 
+@functools.cache
+def say_once(text: str) -> None:
+    """Prints a remark that would come again with every checkpoint."""
+    print(text, file=sys.stderr)
+
+
 def save_loss_curve(path: Path, train_losses: Any, val_losses: Any) -> None:
-    """Draws the losses of a run to a PNG file. Without matplotlib it says so, at the first evaluation, and goes on."""
+    """Draws the losses of a run to a PNG file. Without matplotlib it says so, once, and goes on."""
     try:
         figure_module = optional("matplotlib.figure", "plot", "the loss curve")
     except ImportError as error:
-        if len(val_losses) == 1:  # a run says so once
-            print(error, file=sys.stderr)
+        say_once(str(error))
         return
     figure = figure_module.Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
@@ -103,6 +110,5 @@ def save_loss_curve(path: Path, train_losses: Any, val_losses: Any) -> None:
     axes.set(xlabel="iteration", ylabel="loss per character (nats)")
     axes.grid(alpha=0.3)
     axes.legend()
-    temporary = path.with_suffix(".tmp.png")
-    figure.savefig(temporary, dpi=120)
-    temporary.replace(path)
+    with replacing(path) as draft:
+        figure.savefig(draft, dpi=120)

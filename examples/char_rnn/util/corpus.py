@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from torch7.replacing import replacing
+
 from .misc import UsageError
 
 SIZE = 1_000_000
@@ -26,9 +28,8 @@ def builtin_corpus() -> Path:
     if not text.exists():
         print(f"making a text of Python's standard library: {text}")
         directory.mkdir(parents=True, exist_ok=True)
-        temporary = text.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(source())
-        temporary.replace(text)
+        with replacing(text) as draft:
+            Path(draft).write_bytes(source())
     return directory
 
 
