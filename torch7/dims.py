@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
+
+
+def whole(number: Any, who: str = "torch7", what: str = "index") -> int:
+    """A whole number of any type, such as the 2.0 that 4 / 2 gives, as an int; ValueError for a fraction and TypeError
+    for anything else.
+
+    >>> whole(4 / 2)
+    2
+    """
+    if isinstance(number, (int, np.integer)) or (isinstance(number, (float, np.floating)) and number.is_integer()):
+        return int(number)
+    error = ValueError if isinstance(number, (float, np.floating)) else TypeError
+    raise error(f"{who}: expected a whole number as {what}, got {number!r:.80}")
 
 
 def axis(dimension: int, ndim: int, nInputDims: int | None = None, who: str = "torch7") -> int:
@@ -17,7 +29,7 @@ def axis(dimension: int, ndim: int, nInputDims: int | None = None, who: str = "t
     >>> axis(1, 2), axis(-1, 3), axis(1, 3, nInputDims=2)
     (0, 2, 1)
     """
-    found = dimension
+    found = dimension = dimension if dimension.__class__ is int else whole(dimension, who, "dimension")
     if dimension < 0:
         found = ndim + dimension + 1
     elif nInputDims is not None and ndim == nInputDims + 1:
@@ -33,7 +45,7 @@ def position(index: int, size: int, who: str = "torch7") -> int:
     >>> position(1, 5), position(-1, 5)
     (0, 4)
     """
-    index = operator.index(index)
+    index = whole(index, who)
     found = index - 1 if index > 0 else size + index
     if index == 0 or not 0 <= found < size:
         raise IndexError(f"{who}: index {index} out of range of {size} elements (indices count from 1)")

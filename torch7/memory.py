@@ -9,14 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import default_dtype
+from .dtypes import default_dtype, sizes_of
 
 Shape = tuple[int, ...]
 
 
 def empty(shape: Shape = (0,), dtype: Any = None) -> np.ndarray:
     """A new array of undefined content, a view on a one-dimensional storage of its own."""
+    shape = _whole(shape)
     return np.empty(math.prod(shape), default_dtype() if dtype is None else dtype).reshape(shape)
+
+
+def _whole(shape: Shape) -> Shape:
+    """The shape in Python's integers: sizes may be any whole numbers, such as the 2.0 that 4 / 2 gives."""
+    return shape if all(n.__class__ is int and n >= 0 for n in shape) else sizes_of(shape)
 
 
 def resized(old: np.ndarray | None, shape: Shape, dtype: Any) -> np.ndarray:
@@ -31,6 +37,7 @@ def resized(old: np.ndarray | None, shape: Shape, dtype: Any) -> np.ndarray:
 
 def zeros(shape: Shape, dtype: Any = None) -> np.ndarray:
     """A new array of zeros, a view on a one-dimensional storage of its own."""
+    shape = _whole(shape)
     return np.zeros(math.prod(shape), default_dtype() if dtype is None else dtype).reshape(shape)
 
 
@@ -45,6 +52,17 @@ def scratch(shape: Shape, dtype: np.dtype) -> np.ndarray:
     if flat is None or flat.size < n:
         flat = pool[dtype] = np.empty(n, dtype)
     return flat[:n].reshape(shape)
+
+
+def scratches(shapes: Sequence[Shape], dtype: np.dtype) -> list[np.ndarray]:
+    """`scratch` for several arrays that are needed together; each begins on a cache line of its own."""
+    line = max(1, 64 // dtype.itemsize)
+    sizes = [math.prod(shape) for shape in shapes]
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + -(-size // line) * line)
+    flat = scratch((starts[-1],), dtype)
+    return [flat[start : start + size].reshape(shape) for start, size, shape in zip(starts, sizes, shapes)]
 
 
 def owner(a: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
 
 _classes: dict[str, type] = {}
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
@@ -31,6 +32,21 @@ def register(name: str, version: int = 1) -> Callable[[T], T]:
         return cls
 
     return decorate
+
+
+def saves_fields(method: F) -> F:
+    """Marks a class's `write` or `read` that does no more than saving or reading its fields as one table.
+
+    A file does that without calling it; it is there for the `write` or `read` of a derived class to call.
+    """
+    setattr(method, "saves_fields", True)  # noqa: B010
+    return method
+
+
+def own(cls: type, method: str) -> Callable[..., Any] | None:
+    """The `write` or `read` of a class that has a format of its own, else None."""
+    found = getattr(cls, method, None)
+    return None if getattr(found, "saves_fields", False) else found
 
 
 def find(name: str) -> type | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from types import ModuleType
+from typing import Any
 
+from .registry import register
 from .tables import Table
 
 try:
@@ -23,6 +25,7 @@ def _now() -> tuple[float, float, float]:
     return time.time(), usage.ru_utime, usage.ru_stime
 
 
+@register("torch.Timer")
 class Timer:
     """Measures time in seconds, from its construction on, with pauses.
 
@@ -32,8 +35,6 @@ class Timer:
     >>> sorted(timer.time()), timer
     (['real', 'sys', 'user'], torch.Timer [status: stopped])
     """
-
-    torch_typename = "torch.Timer"
 
     def __init__(self) -> None:
         self._running = True
@@ -64,6 +65,13 @@ class Timer:
         if not self._running:
             return self._total
         return tuple(total + now - start for total, now, start in zip(self._total, _now(), self._start))
+
+    def write(self, file: Any) -> None:
+        """Writes nothing, as Torch's nn does: a timer in a file is a new one when it is read."""
+
+    def read(self, file: Any, version: float = 1) -> None:
+        """Starts as a new timer."""
+        Timer.__init__(self)
 
     def __repr__(self) -> str:
         return f"torch.Timer [status: {'running' if self._running else 'stopped'}]"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torch7.dims import axis, position, positions, whole_numbers
+from torch7.dims import axis, position, positions, whole, whole_numbers
 
 
 @given(st.integers(1, 9), st.data())
@@ -56,8 +56,23 @@ def test_position_refuses_indices_that_are_not_there(index: int, size: int) -> N
 
 
 def test_position_refuses_what_is_no_whole_number() -> None:
-    with pytest.raises(TypeError):
-        position(1.5, 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"nn.Select: expected a whole number as index, got 1.5"):
+        position(1.5, 3, "nn.Select")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"nn.Max: expected a whole number as dimension, got None"):
+        axis(None, 3, who="nn.Max")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [1.5, None, "1", [1], float("nan"), float("inf")])
+def test_whole_refuses_anything_else(wrong: Any) -> None:
+    error = ValueError if isinstance(wrong, float) else TypeError
+    with pytest.raises(error, match=r"nn.Narrow: expected a whole number as length, got "):
+        whole(wrong, "nn.Narrow", "length")
+
+
+@pytest.mark.parametrize("number", [2, 2.0, 4 / 2, np.int8(2), np.uint64(2), np.float32(2), np.float64(2)])
+def test_whole_numbers_of_any_type_count_dimensions(number: Any) -> None:
+    assert (whole(number), axis(number, 3), position(-number if isinstance(number, float) else number, 3)) == (2, 1, 1)
+    assert {type(whole(number)), type(axis(number, 3)), type(position(number, 3))} == {int}
 
 
 NUMERIC = [np.int64, np.int32, np.int16, np.int8, np.uint8, np.uint64, np.float16, np.float32, np.float64]

@@ -125,3 +125,13 @@ def test_tic_and_toc(clock, capsys):
     assert capsys.readouterr().out == ""
     assert toc(True) == toc(verbose=True) == 0.5
     assert capsys.readouterr().out == "elapsed time: 0.500000 seconds\n" * 2
+
+
+def test_a_timer_in_a_file_is_a_new_one():
+    timer = torch7.Timer().stop()
+    data = torch7.serialize([timer, timer])
+    first, second = torch7.deserialize(data)
+    assert first is second
+    assert repr(first) == "torch.Timer [status: running]"
+    assert 0 <= first.time().real < 60
+    assert bytes(data).count(b"torch.Timer") == 1

@@ -232,7 +232,7 @@ class Reader:
             self._know(index, new.about[0] if self._foreign is None else new)
             return self._begin_fields(stack, new, name)
         obj = self._know(index, self._call(name, "__new__", registry.construct, name))
-        read = getattr(cls, "read", None)
+        read = registry.own(cls, "read")
         if read is None:
             return self._begin_fields(stack, _Open(1, self._end_object, index, (obj, version)), name)
         self._call(name, "read", read, obj, self._file, version)

@@ -139,9 +139,8 @@ class Writer:
     def _object(self, value: Any, original: Any) -> None:
         if self._begin(TORCH, original, id(original)):
             return
-        cls = type(value)
         self._class(str(registry.name_of(value)), getattr(value, "torch_version", 1))
-        write = getattr(cls, "write", None)
+        write = registry.own(type(value), "write")
         if write is not None:
             self._open(original, "object")
             write(value, self._file)
@@ -149,7 +148,7 @@ class Writer:
             return
         self._file._encoding.put_integer(TABLE)
         self._file._encoding.put_integer(self._next_index())
-        self._table_body(_fields(value), "object", original)
+        self._table_body(fields_of(value), "object", original)
 
     def _function(self, value: LuaFunction, original: Any) -> None:
         if value.kind == OLD_FUNCTION:
@@ -315,7 +314,7 @@ def _step(container: _Container) -> str:
     return f"[{key!r}]" if isinstance(key, (str, bytes, int, float)) else f"[<{type(key).__name__}>]"
 
 
-def _fields(obj: Any) -> Mapping[Any, Any]:
+def fields_of(obj: Any) -> Mapping[Any, Any]:
     """The fields of an object that a file holds."""
     cls = type(obj)
     if hasattr(cls, "torch_fields"):
