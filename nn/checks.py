@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import torch7
+from torch7 import dims
 
 
 def described(x: Any) -> str:
@@ -19,6 +20,16 @@ def described(x: Any) -> str:
 def mistyped(module: Any, wanted: str, x: Any) -> TypeError:
     """The error for an x that is no tensor of the module's type: Torch mixes no types."""
     return TypeError(f"{torch7.typename(module)}: expected a {wanted}, got {described(x)}")
+
+
+def number(module: Any, value: Any, default: float | None = None, name: str = "") -> Any:
+    """An argument as one of Python's numbers, where numpy's would decide on the type of a result; raises TypeError
+    when it is none. None means the default, where there is one."""
+    value = default if value is None else value
+    if torch7.type(value) != "number":
+        wanted = f"a number as {name}" if name else "a number"
+        raise TypeError(f"{torch7.typename(module)}: expected {wanted}, got {described(value)}")
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def tensor(module: Any, x: Any) -> np.ndarray:
@@ -35,6 +46,25 @@ def table(module: Any, x: Any, least: int = 1, what: str = "input") -> Any:
             return x
         raise ValueError(f"{torch7.typename(module)}: expected a table of {least} as {what}, got {len(x)}")
     raise TypeError(f"{torch7.typename(module)}: expected a table as {what}, got {described(x)}")
+
+
+def numbers(module: Any, **values: Any) -> None:
+    """Raises TypeError for an argument that is no number."""
+    for name, value in values.items():
+        number(module, value, name=name)
+
+
+def whole(module: Any, name: str, value: Any) -> int:
+    """The argument, if it is a whole number of any type; raises TypeError if it is not."""
+    return dims.whole(number(module, value, name=name), str(torch7.typename(module)), name)
+
+
+def shaped(module: Any, gradOutput: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """gradOutput, if it is a tensor of the module's type and of the output's shape; raises TypeError or ValueError."""
+    g: np.ndarray = module.typed(gradOutput)
+    if g.shape != shape:
+        raise ValueError(f"{torch7.typename(module)}: expected a gradient of shape {shape}, got shape {g.shape}")
+    return g
 
 
 def fitted(module: Any, x: Any, like: np.ndarray) -> np.ndarray:

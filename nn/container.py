@@ -46,6 +46,16 @@ class Container(Module):
         """Notes on an error in which module (its index counted from 0) it came up; the error's type stays."""
         error.add_note(f"In module {index + 1} of {torch7.typename(self)}: {self.modules[index]}")
 
+    def rethrowErrors(self, module: Module, moduleIndex: int, funcName: str, *args: Any) -> Any:
+        """What the method `funcName` of the module at `moduleIndex`, counted from 1, gives; an error gets a note."""
+        if not 1 <= moduleIndex <= len(self.modules) or self.modules[moduleIndex - 1] is not module:
+            raise ValueError(f"{torch7.typename(self)}: module {moduleIndex} is not the given one, {module}")
+        try:
+            return getattr(module, funcName)(*args)
+        except Exception as error:
+            self.within(error, moduleIndex - 1)
+            raise
+
     def slots(self) -> Iterator[Slot]:
         if getattr(self.parameters, "__func__", None) is not Container.parameters:
             return self._located_slots()

@@ -58,8 +58,8 @@ class Criterion:
 
     def typed(self, x: Any) -> np.ndarray:
         """x, if it is a tensor of the criterion's type; raises TypeError, naming both types, if it is not."""
-        wanted = self.gradInput.dtype
-        if isinstance(x, np.ndarray) and x.dtype == wanted:
+        wanted = (self.gradInput[0] if torch7.is_table(self.gradInput) else self.gradInput).dtype
+        if isinstance(x, np.ndarray) and x.dtype == wanted and x.ndim:  # Torch has no tensor without dimensions
             return x
         raise mistyped(self, torch7.tensor_type(wanted), x)
 

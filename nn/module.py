@@ -11,7 +11,8 @@ import torch7
 from torch7 import memory
 from torch7.cloning import deep_copy
 from torch7.dtypes import DTYPES
-from torch7.registry import class_name, register
+from torch7.registry import class_name, register, saves_fields
+from torch7.serialization.writer import fields_of
 
 from . import parameters as flat
 from . import utils
@@ -87,7 +88,7 @@ class Module:
     def backward(self, input: Any, gradOutput: Any, scale: Number = 1) -> Any:
         """The gradient with respect to `input`; the parameters' gradients grow by scale times theirs."""
         self.updateGradInput(input, gradOutput)
-        self.accGradParameters(input, gradOutput, scale)
+        self.accGradParameters(input, gradOutput, 1 if scale is None else scale)  # what a script hands on may be nil
         return self.gradInput
 
     def backwardUpdate(self, input: Any, gradOutput: Any, lr: Number) -> Any:
@@ -164,6 +165,17 @@ class Module:
         """
         return flat.getParameters(list(self.slots()))
 
+    @staticmethod
+    def flatten(parameters: list[np.ndarray] | None) -> np.ndarray:
+        """All elements of the tensors in one flat vector; the list has views into it afterwards.
+
+        What they share is there once. A module keeps the tensors that it had: getParameters() gives it the views.
+        """
+        vector, views = flat.flattened(parameters or [])
+        if parameters:
+            parameters[:] = views
+        return vector
+
     def zeroGradParameters(self) -> None:
         """Sets the gradients of the parameters to zero."""
         for grad in self.parameters()[1]:
@@ -207,9 +219,22 @@ class Module:
             tensors = (a for a in vars(self).values() if isinstance(a, np.ndarray) and a.dtype.kind == "f")
             self._type = next((torch7.tensor_type(a.dtype) for a in tensors), torch7.getdefaulttensortype())
         self._type = torch7.tensor_type(torch7.dtype_of(self._type))
+        if isinstance(vars(self).get("accUpdateGradParameters"), torch7.LuaFunction):
+            del vars(self)["accUpdateGradParameters"]  # until 2017, share() set this method in place of a mark
+            self.shared = True
 
     def reset(self, stdv: Number | None = None) -> Any:
         """Draws new initial parameters."""
+
+    @saves_fields
+    def write(self, file: Any) -> None:
+        """Writes the fields to a torch7.File as one table: for the `write` of a class that writes more than that."""
+        file.writeObject(dict(fields_of(self)))
+
+    @saves_fields
+    def read(self, file: Any, version: Number = 1) -> None:
+        """Reads the fields that `write` wrote."""
+        vars(self).update(file.readObject())
 
     # -- type and mode
 
@@ -281,7 +306,15 @@ class Module:
     # -- wiring and printing
 
     def __call__(self, *nodes: Any) -> Any:
+        """module(node): a node of a graph, once pygraphnn is imported.
+
+        Without it, as in Torch, module(input) is forward(input), and module(input, gradOutput) does backward too: it
+        gives output and gradInput.
+        """
         if wire is None:
+            if nodes and len(nodes) <= 2 and utils.is_nested_tensor(nodes[0]):
+                self.forward(nodes[0])
+                return (self.output, self.backward(*nodes)) if len(nodes) == 2 else self.output
             raise TypeError(f"{torch7.typename(self)}: import pygraphnn to wire modules into graphs, or call forward")
         return wire(self, *nodes)
 

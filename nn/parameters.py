@@ -13,14 +13,21 @@ Slot = tuple[Any, str, str]  # a module, and the names of one of its parameters 
 
 
 def flatten(fields: Sequence[tuple[Any, str]]) -> np.ndarray:
-    """One vector that holds the arrays in the fields (object, name); every field becomes a view into it.
+    """One vector that holds the arrays in the fields (object, name); every field becomes a view into it."""
+    flat, views = flattened([getattr(obj, name) for obj, name in fields])
+    for (obj, name), view in zip(fields, views):
+        setattr(obj, name, view)
+    return flat
 
-    Memory that several fields share is held once, elements that no field uses are left out, and the order is that
+
+def flattened(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One vector that holds the arrays, and the views into it that take their places.
+
+    Memory that several arrays share is held once, elements that no array uses are left out, and the order is that
     of the storages' first appearance, as in Torch.
     """
-    arrays = [getattr(obj, name) for obj, name in fields]
     if not arrays:
-        return memory.empty((0,))
+        return memory.empty((0,)), []
     if len({a.dtype for a in arrays}) > 1:
         raise TypeError(f"nn: parameters of one type expected, got {sorted({str(a.dtype) for a in arrays})}")
     starts: dict[int, int] = {}
@@ -33,9 +40,7 @@ def flatten(fields: Sequence[tuple[Any, str]]) -> np.ndarray:
             total += storages[-1].size
     places = [starts[id(memory.owner(a))] + memory.offset(a) for a in arrays]
     flat, places = _without_holes(np.concatenate(storages), arrays, places)
-    for (obj, name), a, place in zip(fields, arrays, places):
-        setattr(obj, name, memory.view_of(flat, place, a.shape, memory.strides(a)))
-    return flat
+    return flat, [memory.view_of(flat, place, a.shape, memory.strides(a)) for a, place in zip(arrays, places)]
 
 
 def _without_holes(flat: np.ndarray, arrays: Sequence[np.ndarray], places: list[int]) -> tuple[np.ndarray, list[int]]:
@@ -67,6 +72,8 @@ def getParameters(slots: Sequence[Slot]) -> tuple[np.ndarray, np.ndarray]:
     """The flat vectors of all parameters and of all gradients; afterwards the modules' arrays are views into them."""
     seen: dict[tuple[int, str], Slot] = {(id(owner), name): (owner, name, grad) for owner, name, grad in slots}
     unique = list(seen.values())
+    if any(getattr(owner, grad) is None for owner, _, grad in unique):
+        raise ValueError("nn: getParameters needs a gradient for every parameter, and some have none")
     params = flatten([(owner, name) for owner, name, _ in unique])
     grads = flatten([(owner, grad) for owner, _, grad in unique])
     aligned = params.size == grads.size and all(

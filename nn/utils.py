@@ -8,7 +8,7 @@ import numpy as np
 
 import torch7
 from torch7 import memory
-from torch7.tables import Storage, is_table, pairs
+from torch7.tables import Storage, Table, is_table, pairs
 
 from .checks import described
 
@@ -54,10 +54,10 @@ def recursiveResizeAs(t1: Any, t2: Any) -> tuple[Any, Any]:
     return _recursive(t1, t2, _resized, trim=True), t2
 
 
-def recursiveCopy(t1: Any, t2: Any) -> tuple[Any, Any]:
+def recursiveCopy(t1: Any, t2: Any, async_: bool = False) -> tuple[Any, Any]:
     """t1 with the nesting and the values of t2, in memory and types of its own, and t2.
 
-    What t1 has at places where t2 has nothing stays.
+    What t1 has at places where t2 has nothing stays. `async_` is Torch's for GPUs: copies are made at once here.
     """
 
     def copied(a: np.ndarray | None, b: np.ndarray) -> np.ndarray:
@@ -123,12 +123,27 @@ def _resized(a: np.ndarray | None, b: np.ndarray) -> np.ndarray:
     return memory.resized(a, b.shape, b.dtype if a is None else a.dtype)
 
 
-def addSingletonDimension(t: np.ndarray, dim: int = 1) -> np.ndarray:
+def is_nested_tensor(x: Any) -> bool:
+    """Whether x is a tensor, or a table of such.
+
+    >>> is_nested_tensor([np.ones(1), [np.ones(2)]]), is_nested_tensor([]), is_nested_tensor([3])
+    (True, False, False)
+    """
+    if is_table(x):
+        return len(x) > 0 and all(is_nested_tensor(value) for value in x)
+    return isinstance(x, np.ndarray)
+
+
+def addSingletonDimension(t: Any, dim: Any = 1, *more: int) -> np.ndarray:
     """A view of t with a dimension of size 1 more, at `dim` counted from 1.
+
+    Of Torch's other form, addSingletonDimension(view, t, dim), the first argument, which Torch sets, is not used.
 
     >>> addSingletonDimension(np.zeros((2, 3)), 2).shape
     (2, 1, 3)
     """
+    if more:
+        t, dim = dim, more[0]
     if not isinstance(t, np.ndarray) or not 1 <= dim <= t.ndim + 1:
         raise ValueError(f"nn.utils.addSingletonDimension: no dimension {dim} to add to {described(t)}")
     return np.expand_dims(t, dim - 1)
@@ -151,8 +166,8 @@ def clear(module: Any, *names: Any) -> Any:
         value = module.__dict__.get(name)
         if isinstance(value, np.ndarray):
             setattr(module, name, memory.empty((0,), value.dtype))
-        elif is_table(value):
-            setattr(module, name, [])
-        elif value is not None:
+        elif is_table(value) or type(value) in (dict, Table):
+            setattr(module, name, {} if isinstance(value, dict) else [])
+        elif value is not None and value is not False:  # what is false stays in Torch
             setattr(module, name, None)
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch7
 from torch7 import memory
 
 from ..kernels import softmax as kernels
+from ..kernels.blocks import each, small
 from ..module import Module
 
 
@@ -19,21 +21,59 @@ class _Classes(Module):
 
     ROWWISE = True
 
-    def _axis(self, x: np.ndarray) -> int:
+    def function(self, x: np.ndarray, axis: int, out: np.ndarray) -> None:
+        """Writes the values to out, for classes along an axis."""
+        raise TypeError(f"{torch7.typename(self)}: a function over classes has to be defined")
+
+    def derivative(self, y: np.ndarray, g: np.ndarray, axis: int, out: np.ndarray) -> None:
+        """Writes the gradient to out, for the output y and its gradient g."""
+        raise TypeError(f"{torch7.typename(self)}: the derivative of the function has to be defined")
+
+    def _compute(self, function: Callable[..., None], *arrays: np.ndarray) -> None:
+        *given, out = arrays
+        if out.ndim % 2 or small(out):
+            function(*given, 1 - out.ndim % 2, out)
+        else:  # the samples of a batch are independent of each other
+            each(lambda *part: function(*part[:-1], 1, part[-1]), *arrays)
+
+    def updateOutput(self, input: Any) -> np.ndarray:
+        x = self.typed(input)
         if not 1 <= x.ndim <= 4 or x.size == 0:
             raise ValueError(f"{torch7.typename(self)}: expected a 1D, 2D, 3D or 4D tensor, got shape {x.shape}")
-        return 0 if x.ndim in (1, 3) else 1
+        self.output = memory.resized(self.output, x.shape, x.dtype)
+        self._compute(self.function, x, self.output)
+        return self.output
 
-    def _gradient(self, gradOutput: Any) -> tuple[np.ndarray, np.ndarray, int]:
-        """The output, the gradient that came and the axis of the classes; `gradInput` has the right shape then."""
+    def updateGradInput(self, input: Any, gradOutput: Any) -> np.ndarray:
         y, g = self.output, self.typed(gradOutput)
         if g.shape != y.shape:
             raise ValueError(f"{torch7.typename(self)}: expected a gradient of shape {y.shape}, got shape {g.shape}")
         self.gradInput = memory.resized(self.gradInput, y.shape, y.dtype)
-        return y, g, self._axis(y)
+        self._compute(self.derivative, y, g, self.gradInput)
+        return self.gradInput
 
 
-class SoftMax(_Classes):
+class _SoftMax(_Classes):
+    """exp(x_i) / sum_j exp(x_j)."""
+
+    def function(self, x: np.ndarray, axis: int, out: np.ndarray) -> None:
+        kernels.softmax(x, axis, out)
+
+    def derivative(self, y: np.ndarray, g: np.ndarray, axis: int, out: np.ndarray) -> None:
+        kernels.softmax_gradient(y, g, axis, out)
+
+
+class _LogSoftMax(_Classes):
+    """x_i - log(sum_j exp(x_j))."""
+
+    def function(self, x: np.ndarray, axis: int, out: np.ndarray) -> None:
+        kernels.log_softmax(x, axis, out)
+
+    def derivative(self, y: np.ndarray, g: np.ndarray, axis: int, out: np.ndarray) -> None:
+        kernels.log_softmax_gradient(y, g, axis, out)
+
+
+class SoftMax(_SoftMax):
     """Scores to probabilities: y_i = exp(x_i) / sum_j exp(x_j).
 
     Input (C), (N, C), (C, H, W) or (N, C, H, W), normalized over the classes C; output of the same shape. The
@@ -43,18 +83,39 @@ class SoftMax(_Classes):
     array([0.125, 0.375, 0.5  ])
     """
 
-    def updateOutput(self, input: Any) -> np.ndarray:
-        x = self.typed(input)
-        axis = self._axis(x)
-        self.output = memory.resized(self.output, x.shape, x.dtype)
-        return kernels.softmax(x, axis, self.output)
 
-    def updateGradInput(self, input: Any, gradOutput: Any) -> np.ndarray:
-        y, g, axis = self._gradient(gradOutput)
-        return kernels.softmax_gradient(y, g, axis, self.gradInput)
+class SpatialSoftMax(_SoftMax):
+    """SoftMax at every position of a map: y_chw = exp(x_chw) / sum_j exp(x_jhw).
+
+    Input (C, H, W) or (N, C, H, W), and whatever else SoftMax takes; output of the same shape.
+
+    >>> SpatialSoftMax().forward(np.log([[[1.0, 4.0]], [[3.0, 4.0]]]))
+    array([[[0.25, 0.5 ]],
+    <BLANKLINE>
+           [[0.75, 0.5 ]]])
+    """
 
 
-class LogSoftMax(_Classes):
+class SoftMin(_SoftMax):
+    """Costs to probabilities: y_i = exp(-x_i) / sum_j exp(-x_j), the SoftMax of -x.
+
+    Input and output as for SoftMax.
+
+    >>> SoftMin().forward(-np.log([1.0, 3.0, 4.0]))
+    array([0.125, 0.375, 0.5  ])
+    """
+
+    BUFFERS = ("mininput",)  # Torch's, in files
+
+    def function(self, x: np.ndarray, axis: int, out: np.ndarray) -> None:
+        kernels.softmax(np.negative(x, out=out), axis, out)
+
+    def derivative(self, y: np.ndarray, g: np.ndarray, axis: int, out: np.ndarray) -> None:
+        kernels.softmax_gradient(y, g, axis, out)
+        np.negative(out, out=out)
+
+
+class LogSoftMax(_LogSoftMax):
     """Scores to logarithms of probabilities: y_i = x_i - log(sum_j exp(x_j)).
 
     Input (C), (N, C), (C, H, W) or (N, C, H, W), normalized over the classes C; output of the same shape. The
@@ -64,12 +125,14 @@ class LogSoftMax(_Classes):
     array([0.125, 0.375, 0.5  ])
     """
 
-    def updateOutput(self, input: Any) -> np.ndarray:
-        x = self.typed(input)
-        axis = self._axis(x)
-        self.output = memory.resized(self.output, x.shape, x.dtype)
-        return kernels.log_softmax(x, axis, self.output)
 
-    def updateGradInput(self, input: Any, gradOutput: Any) -> np.ndarray:
-        y, g, axis = self._gradient(gradOutput)
-        return kernels.log_softmax_gradient(y, g, axis, self.gradInput)
+class SpatialLogSoftMax(_LogSoftMax):
+    """LogSoftMax at every position of a map: y_chw = x_chw - log(sum_j exp(x_jhw)).
+
+    Input (C, H, W) or (N, C, H, W), and whatever else LogSoftMax takes; output of the same shape.
+
+    >>> np.exp(SpatialLogSoftMax().forward(np.log([[[1.0, 4.0]], [[3.0, 4.0]]]))).round(3)
+    array([[[0.25, 0.5 ]],
+    <BLANKLINE>
+           [[0.75, 0.5 ]]])
+    """

@@ -72,13 +72,14 @@ class Sequential(Container):
 
     def _walk_back(self, method: str, input: Any, gradOutput: Any, *args: Any) -> Any:
         """Calls a method of every module from the last to the first with its input and the gradient that reaches it."""
+        gives_gradient = not method.startswith("acc")  # what these return is never looked at
         i = len(self.modules)
         try:
             for i in reversed(range(len(self.modules))):
                 module = self.modules[i]
                 x = self.modules[i - 1].output if i else input
                 got = getattr(module, method)(x, gradOutput, *args)
-                gradOutput = module.gradInput if got is None else got
+                gradOutput = got if gives_gradient and got is not None else module.gradInput
         except Exception as error:
             self.within(error, i)
             raise

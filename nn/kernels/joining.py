@@ -38,12 +38,12 @@ def parted(whole: np.ndarray, sizes: Sequence[int], axis: int, who: str) -> list
     >>> parted(np.arange(5), [2, 3], 0, "nn.Concat")
     [array([0, 1]), array([2, 3, 4])]
     """
+    if axis >= whole.ndim or sum(sizes) != whole.shape[axis]:
+        raise ValueError(f"{who}: expected size {sum(sizes)} in dimension {axis + 1}, got shape {whole.shape}")
     before = (slice(None),) * axis
     parts = []
     start = 0
     for size in sizes:
         parts.append(whole[(*before, slice(start, start + size))])
         start += size
-    if axis >= whole.ndim or start != whole.shape[axis]:
-        raise ValueError(f"{who}: expected size {start} in dimension {axis + 1}, got shape {whole.shape}")
     return parts

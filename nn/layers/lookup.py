@@ -9,7 +9,7 @@ import numpy as np
 
 import torch7
 from torch7 import memory
-from torch7.dims import positions
+from torch7.dims import positions, whole, whole_numbers
 from torch7.dtypes import DTYPES
 
 from ..checks import tensor
@@ -24,7 +24,8 @@ class LookupTable(Module):
     (N, n, nOutput). weight (nIndex, nOutput) is drawn from a normal distribution with deviation 1.
     The row of index `paddingValue` gets no gradient. With `maxNorm`, rows are shortened to that norm, of kind
     `normType` (2 by default), before they are looked up. The gradient with respect to the input is zero.
-    Raises IndexError for an index out of range, ValueError for a fraction or an input of other than 1 or 2 dimensions.
+    Raises IndexError for an index out of range, ValueError for a fraction, an empty input or one of other than 1 or 2
+    dimensions.
 
     >>> l = LookupTable(3, 2)
     >>> l.weight[...] = [[1, 2], [3, 4], [5, 6]]
@@ -52,7 +53,7 @@ class LookupTable(Module):
         super().__init__()
         self.weight = memory.empty((nIndex, nOutput))
         self.gradWeight = memory.zeros((nIndex, nOutput))
-        self.paddingValue = paddingValue
+        self.paddingValue = paddingValue or 0
         self.maxNorm = maxNorm
         self.normType = normType
         self.reset()
@@ -61,6 +62,18 @@ class LookupTable(Module):
     def ROWWISE(self) -> bool:  # type: ignore[override]
         """Row-wise unless the gradients are divided by frequencies, which are those within one input."""
         return not self.shouldScaleGradByFreq
+
+    def backCompatibility(self) -> None:
+        """Gives a module of an old version the fields that Torch works with."""
+        fields = {"_count": np.int32, "_input": np.int64}
+        for name, dtype in fields.items():
+            if vars(self).get(name) is None:
+                setattr(self, name, memory.empty((0,), dtype))
+        self.shouldScaleGradByFreq = bool(self.shouldScaleGradByFreq)
+
+    def makeInputContiguous(self, input: np.ndarray) -> np.ndarray:
+        """The indices as whole numbers that lie one behind the other: the input itself where it is of that kind."""
+        return np.asarray(whole_numbers(tensor(self, input), "nn.LookupTable"), order="C")
 
     def accUpdateOnly(self) -> LookupTable:
         """Drops the gradient: only accUpdateGradParameters and backwardUpdate can train the table then."""
@@ -98,8 +111,8 @@ class LookupTable(Module):
 
     def _rows(self, input: Any) -> np.ndarray:
         """The rows, counted from 0, that the input asks for."""
-        rows = positions(tensor(self, input), len(self.weight), "nn.LookupTable")
-        if rows.ndim not in (1, 2):
+        rows = positions(self.makeInputContiguous(input), len(self.weight), "nn.LookupTable")
+        if rows.ndim not in (1, 2) or not rows.size:
             raise ValueError(f"nn.LookupTable: expected a vector or a matrix of indices, got shape {rows.shape}")
         return rows
 
@@ -111,7 +124,9 @@ class LookupTable(Module):
     def _shorten(self, rows: np.ndarray, p: float) -> None:
         if p <= 0:
             raise ValueError(f"nn.LookupTable: expected a normType above 0, got {p}")
-        norms = np.linalg.norm(self.weight[rows], p, axis=1).astype(float)
+        norms: Any = np.linalg.norm(self.weight[rows], p, axis=1).astype(float)
+        if p == np.inf:
+            norms = np.ones(len(rows))  # Torch quirk: x^(1 / p)
         long = norms > self.maxNorm
         factors = self.maxNorm / (norms[long] + 1e-7)
         self.weight[rows[long]] *= factors[:, None].astype(self.weight.dtype)
@@ -132,6 +147,8 @@ class LookupTable(Module):
     def accGradParameters(self, input: np.ndarray, gradOutput: np.ndarray, scale: float = 1) -> None:
         rows = self._rows(input).reshape(-1)
         nIndex, nOutput = self.weight.shape
+        if self.gradWeight is None:
+            raise ValueError("nn.LookupTable: there is no gradWeight after accUpdateOnly: call backwardUpdate")
         g = self.typed(gradOutput)
         if g.size != rows.size * nOutput:
             shape = (*input.shape, nOutput)
@@ -141,8 +158,7 @@ class LookupTable(Module):
             g = g * (scale / np.bincount(rows, minlength=nIndex)[rows]).astype(g.dtype)[:, None]
         elif scale != 1:
             g = g * g.dtype.type(scale)
-        if self.paddingValue:
-            kept = rows != self.paddingValue - 1
+        if self.paddingValue and not (kept := rows != self.paddingValue - 1).all():
             rows, g = rows[kept], g[kept]
         add_rows(self.gradWeight, rows, g)
 
@@ -163,7 +179,7 @@ class OneHot(Module):
 
     Input of any shape, indices from 1 to outputSize of any type that holds whole numbers, or one number; output
     (*, outputSize) of the module's type. The gradient with respect to the input is zero.
-    Raises IndexError for an index out of range and ValueError for a fraction.
+    Raises IndexError for an index out of range, ValueError for a fraction or an empty tensor.
 
     >>> OneHot(3).forward(np.array([3, 1]))
     array([[0., 0., 1.],
@@ -174,12 +190,14 @@ class OneHot(Module):
 
     def __init__(self, outputSize: int):
         super().__init__()
-        self.outputSize = outputSize
+        self.outputSize = whole(outputSize, "nn.OneHot", "outputSize")
 
     def updateOutput(self, input: Any) -> np.ndarray:
         n = self.outputSize
         indices = input if isinstance(input, (np.ndarray, numbers.Number)) else tensor(self, input)
         where = positions(indices, n, "nn.OneHot")
+        if not where.size:
+            raise ValueError(f"nn.OneHot: expected indices, got an empty tensor of shape {where.shape}")
         self.output = out = memory.resized(self.output, (*where.shape, n), DTYPES[self._type])
         out.fill(0)
         out.put(where.reshape(-1) + np.arange(0, out.size, n), 1)

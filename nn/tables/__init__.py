@@ -1,1 +1,5 @@
-"""Modules on tables of tensors, and those that change or cut the shape of a tensor."""
+"""Modules on tables, and those that change or cut shapes; nn.tables.full and its like, tables of connections."""
+
+from .connections import full, oneToOne, random
+
+__all__ = ["full", "oneToOne", "random"]

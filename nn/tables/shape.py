@@ -13,6 +13,8 @@ from torch7 import memory
 from torch7.dtypes import sizes_of
 from torch7.tables import Storage
 
+from ..checks import tensor
+from ..kernels.layout import copy_turned
 from ..module import Module
 
 
@@ -23,7 +25,7 @@ def _sizes(who: str, sizes: Sequence[Any]) -> Storage:
     return torch7.LongStorage(list(found))
 
 
-def _seen(module: Module, x: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+def seen(module: Module, x: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     """x with other sizes: a view on its memory where that is possible."""
     try:
         return x.reshape(sizes)
@@ -51,7 +53,74 @@ class Identity(Module):
         return gradOutput
 
 
-class Reshape(Module):
+class _Contiguous(Module):
+    """A module that sees contiguous memory: what is not contiguous is copied to a buffer of its own first."""
+
+    BUFFERS = ("_input", "_gradOutput")
+    _input: Any = None
+    _gradOutput: Any = None
+
+    def _contiguous(self, x: Any, field: str) -> np.ndarray:
+        """x, or a copy of it in the buffer `field`; raises TypeError for a tensor of another type."""
+        if self.typed(x).flags.c_contiguous:
+            return x if x.ndim else x.reshape(1)  # Torch has no tensor without dimensions
+        buffer = memory.resized(getattr(self, field), x.shape, x.dtype)
+        copy_turned(x, buffer)
+        setattr(self, field, buffer)
+        return buffer
+
+
+class Contiguous(_Contiguous):
+    """Its input, or a copy of it when that is not contiguous: y = x. The gradient is treated in the same way.
+
+    Raises TypeError for a tensor of another type.
+
+    >>> Contiguous().forward(np.zeros((2, 3)).T).flags.c_contiguous
+    True
+    """
+
+    ROWWISE = True
+    TRANSIENT = ("_input", "_gradOutput")  # Torch copies to the output itself, which may be an old input's memory
+
+    def updateOutput(self, input: np.ndarray) -> np.ndarray:
+        self.output = out = self._contiguous(input, "_input").view()
+        return out
+
+    def updateGradInput(self, input: np.ndarray, gradOutput: np.ndarray) -> np.ndarray:
+        self.gradInput = out = self._contiguous(gradOutput, "_gradOutput").view()
+        return out
+
+
+class Collapse(_Contiguous):
+    """All dimensions of a sample as one: (a, b) to (a * b), and a batch (N, a, b) to (N, a * b).
+
+    `nInputDim` is the number of dimensions of a sample; an input of more is a batch. The output is a view of a
+    contiguous input, and a copy of any other. Raises TypeError for a tensor of another type.
+
+    >>> Collapse(2).forward(np.zeros((5, 2, 3))).shape
+    (5, 6)
+    >>> Collapse(2).forward(np.zeros((2, 3))).shape
+    (6,)
+    """
+
+    ROWWISE = True
+
+    def __init__(self, nInputDim: int):
+        super().__init__()
+        self.nInputDim = nInputDim
+
+    def updateOutput(self, input: np.ndarray) -> np.ndarray:
+        x = self._contiguous(input, "_input")
+        self.output = out = x.reshape((len(x), -1) if x.ndim > self.nInputDim else -1)
+        return out
+
+    def updateGradInput(self, input: np.ndarray, gradOutput: np.ndarray) -> np.ndarray:
+        g = self._contiguous(gradOutput, "_gradOutput")
+        self.gradInput = out = seen(self, g, tensor(self, input).shape)
+        return out
+
+
+class Reshape(_Contiguous):
     """The same elements in other sizes: input (*) to (sizes), or (N, *) to (N, sizes) for a batch.
 
     `sizes` are numbers, or one list or LongStorage of them. `batchMode`, also as last positional argument, says
@@ -66,10 +135,7 @@ class Reshape(Module):
     (5, 2, 3)
     """
 
-    BUFFERS = ("_input", "_gradOutput")
     batchMode: bool | None = None
-    _input: Any = None
-    _gradOutput: Any = None
 
     def __init__(self, *sizes: Any, batchMode: bool | None = None):
         super().__init__()
@@ -86,27 +152,19 @@ class Reshape(Module):
         """Whether a batch stays a batch: always, unless the module was told that there is none."""
         return self.batchMode is not False
 
-    def _contiguous(self, x: np.ndarray, field: str) -> np.ndarray:
-        if x.flags.c_contiguous:
-            return x
-        buffer = memory.resized(getattr(self, field), x.shape, x.dtype)
-        np.copyto(buffer, x)
-        setattr(self, field, buffer)
-        return buffer
-
     def updateOutput(self, input: np.ndarray) -> np.ndarray:
-        x = self._contiguous(self.typed(input), "_input")
-        if self.batchMode is False or (self.batchMode is None and x.size == self.nelement and x.shape[0] != 1):
+        x = self._contiguous(input, "_input")
+        if self.batchMode is False or (self.batchMode is None and x.size == self.nelement and len(x) != 1):
             sizes = self.size
         else:
             sizes = self.batchsize
-            sizes[0] = x.shape[0]
-        self.output = out = _seen(self, x, sizes.tolist())
+            sizes[0] = len(x)
+        self.output = out = seen(self, x, sizes.tolist())
         return out
 
     def updateGradInput(self, input: np.ndarray, gradOutput: np.ndarray) -> np.ndarray:
-        g = self._contiguous(self.typed(gradOutput), "_gradOutput")
-        self.gradInput = out = _seen(self, g, input.shape)
+        g = self._contiguous(gradOutput, "_gradOutput")
+        self.gradInput = out = seen(self, g, tensor(self, input).shape)
         return out
 
     def __str__(self) -> str:
@@ -168,11 +226,11 @@ class View(Module):
 
     def updateOutput(self, input: np.ndarray) -> np.ndarray:
         x = self.typed(input)
-        self.output = out = _seen(self, x, self._full_sizes(x))
+        self.output = out = seen(self, x, self._full_sizes(x))
         return out
 
     def updateGradInput(self, input: np.ndarray, gradOutput: np.ndarray) -> np.ndarray:
-        self.gradInput = out = _seen(self, self.typed(gradOutput), input.shape)
+        self.gradInput = out = seen(self, self.typed(gradOutput), tensor(self, input).shape)
         return out
 
     def __str__(self) -> str:

@@ -8,18 +8,14 @@ import numpy as np
 
 import torch7
 from torch7 import memory
-from torch7.dims import axis, position
-from torch7.dtypes import DTYPES
+from torch7.dims import position, whole
+from torch7.dtypes import DTYPES, tostring
 
 from .. import utils
-from ..checks import fitted, table, tensor
+from ..checks import described, fitted, table, tensor
 from ..kernels.joining import joined, parted
 from ..module import Module
-
-
-def _rowwise(dimension: int, nInputDims: int | None) -> bool:
-    """Whether `dimension` of a batch is surely not that of its rows."""
-    return dimension > 1 or (nInputDims is not None and 1 <= abs(dimension) <= nInputDims)
+from .along import Along
 
 
 def _reused(old: Any) -> Any:
@@ -27,7 +23,7 @@ def _reused(old: Any) -> Any:
     return old if torch7.is_table(old) else []
 
 
-class SplitTable(Module):
+class SplitTable(Along):
     """The slices of a tensor along `dimension`, as a table: y[i] = x[..., i, ...].
 
     Input (a, n, c) with dimension 2 gives n views (a, c) of the input; a vector gives n numbers. Dimensions count
@@ -38,20 +34,8 @@ class SplitTable(Module):
     [array([1., 3.]), array([2., 4.])]
     """
 
-    nInputDims: int | None = None
-
-    def __init__(self, dimension: int, nInputDims: int | None = None):
-        super().__init__()
-        self.dimension = dimension
-        self.nInputDims = nInputDims
-
-    @property
-    def ROWWISE(self) -> bool:  # type: ignore[override]
-        """Row-wise when the rows are not what it splits."""
-        return _rowwise(self.dimension, self.nInputDims)
-
     def updateOutput(self, input: np.ndarray) -> list[Any]:
-        along = axis(self.dimension, tensor(self, input).ndim, self.nInputDims, "nn.SplitTable")
+        along = self._axis(tensor(self, input))
         before: tuple[Any, ...] = (slice(None),) * along
         self.output = out = _reused(self.output)
         out[:] = [input[(*before, i)] for i in range(input.shape[along])] if input.ndim > 1 else input.tolist()
@@ -60,11 +44,13 @@ class SplitTable(Module):
     def updateGradInput(self, input: np.ndarray, gradOutput: Any) -> np.ndarray | None:
         if self.gradInput is None:  # a script that needs no gradient sets it to None
             return None
-        along = axis(self.dimension, tensor(self, input).ndim, self.nInputDims, "nn.SplitTable")
+        along = self._axis(tensor(self, input))
         n = input.shape[along]
         table(self, gradOutput, n, "gradient")
         self.gradInput = out = memory.resized(self.gradInput, input.shape, input.dtype)
         if input.ndim == 1:
+            if not all(torch7.type(g) == "number" for g in gradOutput[:n]):
+                raise TypeError(f"nn.SplitTable: expected a table of {n} numbers as gradient of {described(input)}")
             out[...] = gradOutput[:n]
             return out
         before: tuple[Any, ...] = (slice(None),) * along
@@ -74,7 +60,7 @@ class SplitTable(Module):
         return out
 
 
-class JoinTable(Module):
+class JoinTable(Along):
     """Tensors one after the other along `dimension`, as one tensor.
 
     Input n tensors, equal in all other sizes; output of the module's type, with the sum of their sizes in
@@ -86,22 +72,14 @@ class JoinTable(Module):
     array([1., 2., 3.])
     """
 
-    nInputDims: int | None = None
-
     def __init__(self, dimension: int, nInputDims: int | None = None):
-        super().__init__()
+        super().__init__(dimension, nInputDims)
         self.size = torch7.LongStorage()  # Torch's work space
-        self.dimension = dimension
         self.gradInput = []
-        self.nInputDims = nInputDims
 
-    @property
-    def ROWWISE(self) -> bool:  # type: ignore[override]
-        """Row-wise when the rows are not what it joins."""
-        return _rowwise(self.dimension, self.nInputDims)
-
-    def _axis(self, input: Any) -> int:
-        return axis(self.dimension, tensor(self, table(self, input)[0]).ndim, self.nInputDims, "nn.JoinTable")
+    def _axis(self, x: Any) -> int:
+        """The numpy axis along which the tensors of the table x are put together."""
+        return super()._axis(tensor(self, table(self, x)[0]))
 
     def updateOutput(self, input: Any) -> np.ndarray:
         self.output = out = joined(self.output, input, self._axis(input), DTYPES[self._type], "nn.JoinTable")
@@ -109,6 +87,8 @@ class JoinTable(Module):
 
     def updateGradInput(self, input: Any, gradOutput: np.ndarray) -> list[np.ndarray]:
         along = self._axis(input)
+        if any(tensor(self, x).ndim <= along for x in input):
+            raise ValueError(f"nn.JoinTable: expected a dimension {along + 1} in every tensor of the input")
         parts = parted(tensor(self, gradOutput), [x.shape[along] for x in input], along, "nn.JoinTable")
         old = self.gradInput
         old[len(parts) :] = [None] * (len(parts) - len(old))
@@ -184,7 +164,7 @@ class SelectTable(Module):
         return super().type(type, tensorCache)
 
     def __str__(self) -> str:
-        return f"{torch7.typename(self)}({self.index})"
+        return f"{torch7.typename(self)}({tostring(self.index)})"
 
 
 class NarrowTable(Module):
@@ -198,12 +178,12 @@ class NarrowTable(Module):
 
     ROWWISE = True
 
-    def __init__(self, offset: int, length: int = 1):
+    def __init__(self, offset: int, length: int | None = 1):
         super().__init__()
-        if offset < 1 or length < 0:
+        self.offset = whole(offset, "nn.NarrowTable", "offset")
+        self.length = 1 if length is None else whole(length, "nn.NarrowTable", "length")
+        if self.offset < 1 or self.length < 0:
             raise ValueError(f"nn.NarrowTable: expected an offset from 1 up and a length, got {offset} and {length}")
-        self.offset = offset
-        self.length = length
         self.output = []
         self.gradInput = []
 

@@ -119,13 +119,23 @@ def test_a_vector_of_another_size_is_refused(constant: tuple[int, ...], shape: t
 def test_constants_are_numbers(constant: Any) -> None:
     with pytest.raises(TypeError, match=r"nn.MulConstant: expected a number, got a"):
         nn.MulConstant(constant)
+    m = nn.AddConstant(constant)  # which Torch takes, too
     with pytest.raises(TypeError, match=r"nn.AddConstant: expected a number, got a"):
-        nn.AddConstant(constant)
+        m.forward(np.zeros(2))
 
 
 def test_a_tensor_is_no_factor() -> None:
     with pytest.raises(TypeError, match=r"nn.MulConstant: expected a number, got a torch.DoubleTensor"):
         nn.MulConstant(np.ones(3))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Add(4), lambda: nn.Add(4, True), lambda: nn.Mul(), lambda: nn.CAdd(4)])
+def test_gradients_of_another_size_are_refused_without_gradInput(make: Any) -> None:
+    m, x = make(), np.ones((2, 4))
+    m.gradInput = None
+    m.forward(x)
+    with pytest.raises(ValueError, match=r"nn.\w+: expected a torch.DoubleTensor of shape \(2, 4\), got .*\(2, 3\)"):
+        m.backward(x, np.ones((2, 3)))
 
 
 def test_numpys_numbers_do_not_change_the_type() -> None:

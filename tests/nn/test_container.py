@@ -112,3 +112,30 @@ def test_criterion_call_gives_loss_and_gradient() -> None:
     assert loss == c.output == 11
     assert gradient is c.gradInput
     assert gradient.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("x", [np.array([1.0, 2.0]), [np.array([1.0]), np.array([2.0])]])
+def test_calls_without_graphs_compute_as_in_Torch(x: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nn.module, "wire", None)
+    m, g = nn.Identity(), np.ones(2)
+    assert m(x) is m.output is x
+    y, gradInput = m(x, g)
+    assert (y is x, gradInput is m.gradInput is g) == (True, True)
+    for args in ([], [[]], ["x"], [x, g, g]):
+        with pytest.raises(TypeError, match=r"nn\.Identity: import pygraphnn"):
+            m(*args)
+
+
+# -- errors of users' containers
+
+
+def test_rethrowErrors_calls_and_notes() -> None:
+    m = nn.Container().add(nn.Tanh()).add(Failing(ValueError("a mistake")))
+    x = np.zeros(2)
+    assert m.rethrowErrors(m.get(1), 1, "updateOutput", x) is m.get(1).output
+    with pytest.raises(ValueError, match="a mistake") as caught:
+        m.rethrowErrors(m.get(2), 2, "updateOutput", x)
+    assert [note.splitlines()[0] for note in caught.value.__notes__] == [f"In module 2 of nn.Container: {m.get(2)}"]
+    for index in (0, 2, 3):
+        with pytest.raises(ValueError, match=rf"nn\.Container: module {index} is not the given one, nn\.Tanh"):
+            m.rethrowErrors(m.get(1), index, "updateOutput", x)

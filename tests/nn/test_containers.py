@@ -9,29 +9,12 @@ import pytest
 
 import nn
 import torch7
+from tests.support.modules import Failing, NoGradient
 from tests.support.nested import assert_same, copied
 
 
 def numbers(*shape: int) -> np.ndarray:
     return np.random.default_rng(len(shape)).normal(size=shape)
-
-
-class NoGradient(nn.Module):
-    """A first layer that makes no gradient."""
-
-    def updateOutput(self, input: Any) -> Any:
-        self.output = input
-        return input
-
-    def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
-        self.gradInput = None
-
-
-class Failing(nn.Module):
-    """A module with a mistake."""
-
-    def updateOutput(self, input: Any) -> Any:
-        raise KeyError("a user's mistake")
 
 
 BRANCHING = [nn.ConcatTable, nn.ParallelTable, lambda: nn.Concat(2)]
@@ -192,7 +175,7 @@ def test_scale_and_learning_rate_reach_the_modules(make: Any) -> None:
 
 @pytest.mark.parametrize("make", BRANCHING)
 def test_errors_tell_in_which_module_they_came_up(make: Any) -> None:
-    m = make().add(nn.Identity()).add(nn.Sequential().add(Failing()))
+    m = make().add(nn.Identity()).add(nn.Sequential().add(Failing(KeyError("a user's mistake"))))
     with pytest.raises(KeyError, match="a user's mistake") as caught:
         m.forward(given_to(m, numbers(2, 2)))
     notes = caught.value.__notes__
@@ -213,6 +196,27 @@ def test_errors_in_backward_tell_it_too(make: Any) -> None:
 
 
 X = np.zeros((2, 3))
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Concat(2), lambda: nn.Parallel(2, 2)])
+def test_backward_comes_after_forward(make: Any) -> None:
+    m = make().add(nn.Linear(3, 3)).add(nn.Linear(3, 2))
+    with pytest.raises(ValueError, match=r"nn.(Concat|Parallel): expected a gradient for outputs \[\(0,\), \(0,\)\]"):
+        m.backward(numbers(2, 2, 3) if isinstance(m, nn.Parallel) else numbers(2, 3), numbers(2, 5))
+
+
+def test_what_accGradParameters_returns_is_no_gradient() -> None:
+    class Returning(nn.Linear):
+        def accGradParameters(self, *args: Any) -> Any:
+            super().accGradParameters(*args)
+            return self.gradWeight
+
+    m, x, g = nn.Sequential().add(nn.Linear(3, 4)).add(Returning(4, 2)), numbers(2, 3), numbers(2, 2)
+    m.zeroGradParameters()
+    m.forward(x)
+    m.updateGradInput(x, g)
+    m.accGradParameters(x, g)
+    assert_same(m.get(1).gradWeight, (g @ m.get(2).weight).T @ x, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

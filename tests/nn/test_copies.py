@@ -180,3 +180,35 @@ def test_criterions_are_copied() -> None:
         assert not np.shares_memory(other.weights, c.weights)  # type: ignore[attr-defined]
         assert other.output == 2
     assert repr(c) == "Custom"
+
+
+class Dated(nn.Linear):
+    """A user's class with a format of its own around Torch's."""
+
+    def write(self, file: Any) -> None:
+        file.writeObject("since 2015")
+        super().write(file)
+
+    def read(self, file: Any, version: float = 1) -> None:
+        self.date = file.readObject()
+        super().read(file, version)
+
+
+def test_a_class_may_write_more_than_its_fields() -> None:
+    m = Dated(2, 3)
+    m.gradInput = None
+    other = torch7.deserialize(torch7.serialize(nn.Sequential().add(m))).get(1)
+    assert (type(other), other.date, other.gradInput) == (Dated, "since 2015", None)
+    np.testing.assert_array_equal(other.weight, m.weight)
+    assert torch7.typename(m) == "Dated"
+
+
+def test_write_and_read_are_what_files_do_anyway() -> None:
+    m = Planned()
+    file = torch7.MemoryFile()
+    m.write(file)
+    fields = file.seek(1).readObject()
+    assert set(fields) == {name for name in vars(m) if name not in Planned.TRANSIENT}
+    other = nn.Module()
+    other.read(file.seek(1))
+    assert set(vars(other)) == set(fields)

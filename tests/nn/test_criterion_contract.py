@@ -23,6 +23,7 @@ from tests.support.contract import (
     some,
     strided,
     target_of,
+    without,
 )
 from tests.support.nested import assert_same, copied, leaves, mapped
 
@@ -65,6 +66,15 @@ def test_criterion_copies_compute_the_same(case: Case) -> None:
         assert not any(np.shares_memory(a, b) for a in leaves(other.gradInput) for b in leaves(c.gradInput))
     data = torch7.serialize(c)
     assert torch7.serialize(torch7.deserialize(data)) == data
+
+
+@over(*(case for case in CRITERIONS if case.old))
+def test_criterion_of_a_file_with_fewer_fields_means_the_same(case: Case) -> None:
+    c, x, target = made(case), input_of(case), target_of(case)
+    loss, gradient = c.forward(x, target), copied(c.backward(x, target))
+    for old in (without(c, *case.old), *(without(c, name) for name in case.old)):
+        assert old.forward(x, target) == loss
+        assert_same(old.backward(x, target), gradient)
 
 
 @every_criterion

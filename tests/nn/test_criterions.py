@@ -96,6 +96,35 @@ def test_labels_are_numbers(target: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("make", "x"),
+    [
+        (nn.ClassNLLCriterion, (2, 4)),
+        (nn.CrossEntropyCriterion, (2, 4)),
+        (nn.MultiMarginCriterion, (2, 4)),
+        (lambda: nn.ClassSimplexCriterion(4), (2, 4)),
+        (nn.MultiLabelMarginCriterion, (2,)),
+        (nn.SpatialClassNLLCriterion, (1, 2, 1, 2)),
+    ],
+)
+@pytest.mark.parametrize("target", [[1, 2], [np.ones(1), np.ones(2)], (1, 2)])
+def test_labels_are_no_table(make: Any, x: tuple[int, ...], target: Any) -> None:
+    with pytest.raises(TypeError, match=r"nn.\w+: expected a label or a tensor of labels, got a table of 2"):
+        make().forward(logs(x), target)
+
+
+@pytest.mark.parametrize("cls", [nn.MSECriterion, nn.BCECriterion, nn.SoftMarginCriterion, nn.L1Cost])
+def test_torch_has_no_tensor_without_dimensions(cls: Any) -> None:
+    with pytest.raises(TypeError, match=rf"nn.{cls.__name__}: expected a torch.DoubleTensor, got a .* of shape \(\)"):
+        cls().forward(np.array(0.5), np.array(0.5))
+
+
+def test_scores_of_which_none_is_finite_have_no_loss_silently() -> None:
+    c, x = nn.CrossEntropyCriterion(), np.array([[-np.inf, -np.inf], [0.0, 0.0]])
+    assert np.isnan(c.forward(x, np.array([1, 2])))
+    np.testing.assert_array_equal(c.backward(x, np.array([1, 2])), [[np.nan, np.nan], [0.25, -0.25]])
+
+
+@pytest.mark.parametrize(
     ("x", "target"), [((3, 4), (2,)), ((3, 4), ()), ((3, 4), (3, 1)), ((3, 4), (1, 3)), ((4,), (2,)), ((4,), (4,))]
 )
 def test_as_many_labels_as_rows(x: tuple[int, ...], target: tuple[int, ...]) -> None:
@@ -204,7 +233,9 @@ def test_cross_entropy_drops_dimensions_of_one(shape: tuple[int, ...]) -> None:
     assert c.forward(x, t) == c.forward(x, t[:, None]) == loss
     gradient = c.backward(x, t[None])
     assert gradient.shape == shape
-    np.testing.assert_array_equal(gradient.reshape(squeezed.shape), lsm.backward(squeezed, nll.backward(lsm.output, t)))
+    want = lsm.backward(squeezed, nll.backward(lsm.output, t))
+    np.testing.assert_allclose(gradient.reshape(squeezed.shape), want, rtol=1e-13, atol=1e-15)
+    np.testing.assert_array_equal(c.lsm.output, lsm.output)
 
 
 def test_cross_entropy_hands_on_a_changed_sizeAverage() -> None:
@@ -223,6 +254,22 @@ def test_cross_entropy_hands_on_a_changed_sizeAverage() -> None:
 def test_cross_entropy_weighs() -> None:
     w, x, t = np.array([1.0, 2, 3, 4]), logs(), np.array([1, 4, 4])
     assert nn.CrossEntropyCriterion(w).forward(x, t) == pytest.approx(nll_by_rows(x, t, w, True, -100)[0])
+
+
+def test_cross_entropy_copies_go_on_where_it_was() -> None:
+    c, x, t = nn.CrossEntropyCriterion(), logs(), np.array([1, 2, 3])
+    with pytest.raises(ValueError, match=r"nn.CrossEntropyCriterion: expected a torch.DoubleTensor of shape"):
+        c.backward(x, t)
+    c.forward(x, t)
+    want = c.backward(x, t)
+    for copy in (c.clone(), torch7.deserialize(torch7.serialize(c))):  # without a forward of their own
+        np.testing.assert_allclose(copy.backward(x, t), want, rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (0,), (0, 4)])
+def test_cross_entropy_wants_vectors_and_matrices(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"nn.CrossEntropyCriterion: expected a vector or a matrix, got shape"):
+        nn.CrossEntropyCriterion().forward(np.zeros(shape), np.ones(shape[0]))
 
 
 # -- MSECriterion and BCECriterion

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import nn
 import torch7
-from nn.kernels.scatter import add_rows
+from nn.kernels import scatter
+from nn.kernels.scatter import add_columns, add_rows
 from tests.support import golden
 from tests.support.nested import assert_same
 
@@ -38,7 +39,7 @@ def expected(x: np.ndarray, g: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 
 
 @given(
-    st.lists(st.integers(0, 4), max_size=30),
+    st.lists(st.integers(0, 4), max_size=120),
     st.integers(1, 5),
     st.sampled_from([np.float64, np.float32, np.float16, np.int64]),
     st.booleans(),
@@ -55,14 +56,55 @@ def test_add_rows(rows: list[int], width: int, dtype: Any, turned: bool, gaps: b
     assert_same(target, want.astype(dtype))
 
 
-def test_add_rows_adds_in_order() -> None:
-    target = np.array([[0.1, 0.1, 0.1]])
-    values = np.array([[1e16, 1.0, 0.2], [1.0, 1e16, 0.3], [-1e16, -1e16, 0.7]])
-    want = target.copy()
-    for row in values:
-        want[0] += row
-    add_rows(target, np.zeros(3, np.int64), values)
-    assert_same(target, want)
+@pytest.mark.parametrize("exponent", [0, 1, 3, 8])
+def test_add_rows_that_come_up_often_and_seldom(exponent: int) -> None:
+    rng = np.random.default_rng(exponent)
+    where = (500 * rng.random(3000) ** exponent).astype(np.int64)  # from equally often to one of them all the time
+    values = rng.normal(size=(3000, 3))
+    target = np.zeros((501, 3))
+    add_rows(target, where, values)
+    assert_same(target, expected(where + 1, values, (501, 3)), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("high", [3, 500])
+def test_add_rows_takes_values_from_scratch_memory(high: int) -> None:
+    where = np.random.default_rng(1).integers(0, high, 300)
+    values = torch7.memory.scratch((300, 2), np.dtype(float))
+    values[...] = numbers(300, 2)
+    target = np.zeros((high, 2))
+    add_rows(target, where, values)
+    assert_same(target, expected(where + 1, numbers(300, 2), (high, 2)), rtol=1e-12, atol=1e-12)
+
+
+def test_add_rows_keeps_infinities_to_their_rows() -> None:
+    values = np.ones((40, 1))
+    values[0] = np.inf  # the row that fills up blocks of others
+    target = np.zeros((3, 1))
+    add_rows(target, np.array([0] * 9 + [1] * 31), values)
+    assert_same(target, np.array([[np.inf], [31], [0]]))
+
+
+@given(st.lists(st.integers(0, 4), max_size=12), st.integers(1, 40), st.booleans())
+def test_add_columns(columns: list[int], height: int, turned: bool) -> None:
+    values = np.random.default_rng(1).integers(-9, 9, (height, len(columns))).astype(float)
+    target = np.ones((5, height)).T if turned else np.ones((height, 5))
+    add_columns(target, np.array(columns, np.int64), values)
+    assert_same(target, 1 + expected(np.array(columns) + 1, values.T, (5, height)).T)
+
+
+def test_columns_are_found_in_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scatter, "BLOCK", 4)
+    found = list(scatter.column_places((5, 3), np.array([2, 0])))
+    assert [rows for rows, _ in found] == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    assert_same(np.concatenate([places for _, places in found]), 3 * np.arange(5)[:, None] + [2, 0])
+
+
+@given(st.lists(st.integers(0, 4), max_size=12))
+def test_rounds_are_in_order_and_without_repetition(rows: list[int]) -> None:
+    groups = [group.tolist() for group in scatter.rounds(np.array(rows, np.int64), 5)]
+    assert sorted(i for group in groups for i in group) == list(range(len(rows)))
+    for n, group in enumerate(groups):
+        assert [rows[:i].count(rows[i]) for i in group] == [n] * len(group)
 
 
 # -- LookupTable
@@ -83,6 +125,27 @@ def test_indices_that_are_not_contiguous() -> None:
     m, x = nn.LookupTable(9, 2), np.arange(1, 9).reshape(2, 4).T
     assert_same(m.forward(x), m.weight[x - 1])
     assert_same(m.forward(x[::2, 0]), m.weight[[0, 2]])
+
+
+def test_indices_become_contiguous_whole_numbers() -> None:
+    m, x = nn.LookupTable(3, 2), np.array([[3, 1], [2, 2]])
+    assert m.makeInputContiguous(x) is x
+    for y in (m.makeInputContiguous(x.T), m.makeInputContiguous(x.T.astype(np.float32))):
+        assert y.flags.c_contiguous
+        assert_same(y, x.T)
+
+
+def test_modules_of_old_versions_get_their_fields() -> None:
+    m = nn.LookupTable(3, 2)
+    m.backCompatibility()
+    assert (m._count.dtype, m._input.dtype) == (np.int32, np.int64)
+    assert vars(m)["shouldScaleGradByFreq"] is False
+    m._input, count = np.array([1]), m._count
+    m.scaleGradByFreq()
+    m.backCompatibility()
+    assert m._input.size == 1
+    assert m._count is count
+    assert m.shouldScaleGradByFreq
 
 
 def test_gradInput_is_zero_and_kept() -> None:
@@ -147,6 +210,14 @@ def test_renorm_without_a_norm_does_nothing() -> None:
     assert_same(m.weight[[0, 2]], before[[0, 2]])
 
 
+def test_the_norm_for_infinity_is_1_as_in_Torch() -> None:
+    m = nn.LookupTable(2, 2, 0, 0.5, np.inf)
+    m.weight[...] = [[9, 3], [0.1, 0.2]]
+    assert_same(m.forward(np.array([1, 2])), np.array([[4.5, 1.5], [0.05, 0.1]]), rtol=1e-6)
+    m.setMaxNorm(1)
+    assert_same(m.forward(np.array([1])), np.array([[4.5, 1.5]]), rtol=1e-6)
+
+
 @pytest.mark.parametrize("p", [0, -1])
 def test_norms_are_of_a_positive_kind(p: float) -> None:
     with pytest.raises(ValueError, match=f"nn.LookupTable: expected a normType above 0, got {p}"):
@@ -154,6 +225,7 @@ def test_norms_are_of_a_positive_kind(p: float) -> None:
 
 
 def test_updates_of_the_parameters_themselves() -> None:
+    torch7.manualSeed(7)
     x, g = np.array([1, 3, 1]), numbers(3, 2)
     for change in (lambda m: m, lambda m: m.accUpdateOnly(), lambda m: m.share(nn.LookupTable(4, 2), "weight")):
         m = nn.LookupTable(4, 2)
@@ -164,6 +236,16 @@ def test_updates_of_the_parameters_themselves() -> None:
         m.backwardUpdate(x, g, 0.5)
         assert_same(m.weight, before - 0.5 * expected(x, g, (4, 2)), rtol=1e-14)
         assert m.gradWeight is None or not m.gradWeight.any()
+
+
+def test_without_gradient_there_is_no_backward() -> None:
+    m, x = nn.LookupTable(4, 2, None).accUpdateOnly(), np.array([1, 3])
+    assert m.paddingValue == 0
+    m.forward(x)
+    with pytest.raises(ValueError, match=r"nn.LookupTable: there is no gradWeight after accUpdateOnly"):
+        m.backward(x, numbers(2, 2))
+    with pytest.raises(ValueError, match=r"nn: getParameters needs a gradient for every parameter"):
+        m.getParameters()
 
 
 def test_tied_weights_may_be_turned() -> None:
@@ -205,7 +287,7 @@ def test_work_space_that_Torch_saved_keeps_its_types() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float64", "float32"])
-@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 1, 3), (0,)])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 1, 3)])
 def test_OneHot_of_any_shape_and_type(dtype: str, shape: tuple[int, ...]) -> None:
     m = nn.OneHot(4)
     x = np.random.default_rng(3).integers(1, 5, shape).astype(dtype)
@@ -214,6 +296,11 @@ def test_OneHot_of_any_shape_and_type(dtype: str, shape: tuple[int, ...]) -> Non
     m.output.fill(8)
     assert_same(m.forward(x), want)
     assert_same(m.backward(x, want), np.zeros(shape))
+
+
+def test_OneHot_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"nn.OneHot: expected indices, got an empty tensor"):
+        nn.OneHot(3).forward(np.zeros(0, int))
 
 
 def test_OneHot_of_a_number() -> None:
@@ -269,7 +356,7 @@ def test_what_is_no_index_is_refused(name: str, x: Any, error: Any, text: str) -
         m.forward(x)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), ()])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (), (0,)])
 def test_LookupTable_takes_vectors_and_matrices(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"nn.LookupTable: expected a vector or a matrix of indices, got shape \("):
         nn.LookupTable(3, 2).forward(np.ones(shape))

@@ -51,6 +51,20 @@ def test_parameters_of_users_classes_become_flat(make: Any) -> None:
     assert all((w == 8).all() for w in other.parameters()[0])
 
 
+def test_flatten_puts_views_into_the_list() -> None:
+    whole = np.arange(6.0)
+    tensors = [whole[:2], whole[1:4].reshape(1, 3), np.ones((2, 1))]
+    vector = nn.Module.flatten(tensors)
+    assert vector.tolist() == [0, 1, 2, 3, 1, 1]  # what no tensor uses is left out
+    assert [t.shape for t in tensors] == [(2,), (1, 3), (2, 1)]
+    vector[:] = np.arange(10, 16)
+    assert [t.ravel().tolist() for t in tensors] == [[10, 11], [11, 12, 13], [14, 15]]
+    assert nn.Module.flatten([]).shape == nn.Module.flatten(None).shape == (0,)
+    m = nn.Linear(2, 2)
+    nn.Module.flatten(m.parameters()[0]).fill(7)
+    assert not (m.weight == 7).any()
+
+
 def test_parameters_replaced_on_an_object_are_honoured() -> None:
     m = nn.Linear(3, 2)
     m.parameters = types.MethodType(lambda self: ([self.weight], [self.gradWeight]), m)  # type: ignore[method-assign]
@@ -226,6 +240,14 @@ def test_methods_of_the_base_class_do_nothing() -> None:
 
 
 # -- types
+
+
+def test_no_scale_is_a_scale_of_1() -> None:
+    m, x = nn.Sequential().add(nn.ConcatTable().add(nn.Linear(3, 2))), np.ones((2, 3))
+    m.zeroGradParameters()
+    m.forward(x)
+    m.backward(x, [np.ones((2, 2))], None)  # type: ignore[arg-type]
+    assert (m.get(1).get(1).gradWeight == 2).all()
 
 
 def test_type_tells_and_sets() -> None:

@@ -137,3 +137,20 @@ def test_clear_empties_fields() -> None:
     m.a = np.ones(3)  # type: ignore[attr-defined]
     utils.clear(m, ["a", "d"])
     assert (m.a.shape, m.d) == ((0,), None)  # type: ignore[attr-defined]
+
+
+def test_clear_keeps_what_is_false_and_empties_dicts() -> None:
+    m = nn.Module()
+    m.a, m.b, m.c, m.d = False, {"x": np.ones(2)}, torch7.Table(x=1), 0  # type: ignore[attr-defined]
+    utils.clear(m, "a", "b", "c", "d")
+    assert (m.a, m.b, m.c, m.d) == (False, {}, {}, None)  # type: ignore[attr-defined]
+
+
+def test_addSingletonDimension_takes_a_view_to_set() -> None:
+    x = np.zeros((2, 3))
+    assert utils.addSingletonDimension(x).shape == (1, 2, 3)
+    assert utils.addSingletonDimension(np.zeros(1), x, 2).shape == (2, 1, 3)
+
+
+def test_recursiveCopy_takes_Torch_s_third_argument() -> None:
+    assert_same(utils.recursiveCopy([], nested(2), True)[0], nested(2))

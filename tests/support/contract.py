@@ -78,6 +78,8 @@ class Case:
     derivative: bool = True  # backward gives the derivative of forward
     additive: bool = True  # gradients of parameters add up, and follow the scale
     anytype: bool = False  # takes tensors of any type
+    keepstype: bool = False  # float() does not convert it
+    old: tuple[str, ...] = ()  # fields that files of other years do not have
 
     def __str__(self) -> str:
         return f"{self.name}-{self.note}" if self.note else self.name
@@ -246,6 +248,15 @@ def assert_derivative(function: Callable[[], float], a: np.ndarray, gradient: np
 
 def over(*cases: Case) -> Any:
     return pytest.mark.parametrize("case", cases, ids=str)
+
+
+def without(obj: Any, *fields: str) -> Any:
+    """obj as read from a file in which these fields are missing."""
+    old = obj.clone()
+    for name in fields:
+        assert name in vars(old)
+        del vars(old)[name]
+    return torch7.deserialize(torch7.serialize(old))
 
 
 def copies(m: Any) -> list[Any]:

@@ -40,6 +40,17 @@ class Affine(nn.Module):
         self.gradB += scale * gradOutput
 
 
+class NoGradient(nn.Module):
+    """A first layer that makes no gradient."""
+
+    def updateOutput(self, input: Any) -> Any:
+        self.output = input
+        return input
+
+    def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
+        self.gradInput = None
+
+
 class Overriding(nn.Module):
     """A user's layer that only overrides parameters(), as Lua classes do."""
 

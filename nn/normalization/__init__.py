@@ -1,0 +1,1 @@
+"""Normalizations: over a batch, over the elements of a sample, over neighbours in an image."""
