@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -72,6 +73,11 @@ def test_public_names_are_documented(package):
         value = getattr(package, name)
         if isinstance(value, type) or callable(value):
             assert (value.__doc__ or "").strip(), f"{package.__name__}.{name} has no docstring"
+
+
+def test_page_of_classes_is_drawn_from_the_code():
+    reference = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    assert (ROOT / "docs" / "nn.md").read_text() == reference["page"](), "run: python docs/reference.py"
 
 
 def test_architecture_names_files_that_exist():
