@@ -1,7 +1,8 @@
-"""Gathers parameters into one flat vector."""
+"""The range of initial values, and all parameters in one flat vector."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,12 @@ import numpy as np
 from torch7 import memory
 
 Slot = tuple[Any, str, str]  # a module, and the names of one of its parameters and of that parameter's gradient
+
+
+def initial_bound(stdv: float | None, n: int) -> float:
+    """The s of initial values from uniform(-s, s): their deviation is `stdv`; without one s = 1 / sqrt(n), for a layer
+    with n inputs for each output."""
+    return stdv * math.sqrt(3) if stdv is not None else 1 / math.sqrt(n) if n > 0 else math.inf
 
 
 def flatten(fields: Sequence[tuple[Any, str]]) -> np.ndarray:

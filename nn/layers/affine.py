@@ -16,10 +16,7 @@ from torch7.memory import scratch
 from ..activations.elementwise import Elementwise
 from ..checks import described, fitted, number, tensor
 from ..module import Module
-
-
-def _stdv(stdv: float | None, size: int) -> float:
-    return 1 / math.sqrt(size) if stdv is None else stdv * math.sqrt(3)
+from ..parameters import initial_bound
 
 
 class Add(Elementwise):
@@ -54,7 +51,7 @@ class Add(Elementwise):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws the bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(inputSize)."""
-        s = _stdv(stdv, self.bias.shape[0])
+        s = initial_bound(stdv, self.bias.shape[0])
         torch7.uniform_(self.bias, -s, s)
 
     def _fitting(self, x: np.ndarray) -> np.ndarray:
@@ -98,7 +95,7 @@ class Mul(Elementwise):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws the weight from uniform(-s, s) with s = stdv * sqrt(3), or 1."""
-        s = _stdv(stdv, 1)
+        s = initial_bound(stdv, 1)
         torch7.uniform_(self.weight, -s, s)
 
     def function(self, x: np.ndarray, out: np.ndarray) -> None:
@@ -216,7 +213,7 @@ class _Componentwise(Elementwise):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws the parameter from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(its number of elements)."""
-        s = _stdv(stdv, self._parameter.size)
+        s = initial_bound(stdv, self._parameter.size)
         torch7.uniform_(self._parameter, -s, s)
 
     def _fitting(self, x: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch7 import memory
 from ..kernels.distances import near_pairs, squared_distances
 from ..kernels.scatter import add_columns, add_rows
 from ..module import Module
+from ..parameters import initial_bound
 
 # Torch's work space in files of these classes
 WORK = (
@@ -78,7 +78,7 @@ class _Centres(_Templates):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws the centres from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(inputSize)."""
-        s = 1 / math.sqrt(self.weight.shape[0]) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.weight.shape[0])
         torch7.uniform_(self.weight, -s, s)
 
     def _now(self) -> list[np.ndarray]:
@@ -252,7 +252,7 @@ class Cosine(_Templates):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws the weight from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(outputSize), as Torch has it."""
-        s = 1 / math.sqrt(self.weight.shape[0]) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.weight.shape[0])
         torch7.uniform_(self.weight, -s, s)
 
     def _widths(self) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch7.dims import positions, whole_numbers
 from ..checks import described, table, tensor
 from ..kernels.scatter import add_rows, rounds
 from ..module import Module
-from ..parameters import Slot
+from ..parameters import Slot, initial_bound
 
 NORMALIZING = 4  # columns of the weight: greatest value, its inverse, factor of the learning rate, bias of the feature
 WHOLE = ("keys", "sizes", "cumSumSizes", "updateKeys", "updateKeysBuffer", "lkeys", "sizesCache", "cumSumSizesCache")
@@ -96,7 +95,7 @@ class IndexLinear(Module):
     def reset(self, stdv: float | None = None) -> None:
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(the weight's columns); the
         bias then times 1e-6. What belongs to the normalization becomes 0."""
-        s = 1 / math.sqrt(self.weight.shape[1]) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.weight.shape[1])
         torch7.uniform_(self.weight, -s, s)
         torch7.uniform_(self.bias, -s, s)
         self.bias *= 0.000001

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..containers.sequential import Sequential
 from ..containers.table_containers import ParallelTable
 from ..kernels.scatter import add_rows
 from ..module import Module
-from ..parameters import Slot
+from ..parameters import Slot, initial_bound
 from ..tables.shape import Identity
 from .lookup import LookupTable
 from .pair import MM
@@ -59,7 +58,7 @@ class Linear(Module):
 
     def reset(self, stdv: float | None = None) -> Linear:
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(inputSize)."""
-        s = 1 / math.sqrt(self.weight.shape[1]) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.weight.shape[1])
         torch7.uniform_(self.weight, -s, s)
         if self.bias is not None:
             torch7.uniform_(self.bias, -s, s)
@@ -167,7 +166,7 @@ class Bilinear(Module):
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(inputSize1)."""
         if stdv is not None and not stdv > 0:
             raise ValueError(f"nn.Bilinear: expected a standard deviation above 0, got {stdv}")
-        s = 1 / math.sqrt(self.weight.shape[1]) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.weight.shape[1])
         torch7.uniform_(self.weight, -s, s)
         if self.bias is not None:
             torch7.uniform_(self.bias, -s, s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch7.dims import positions
 from ..checks import described
 from ..kernels.scatter import add_columns, column_places
 from ..module import Module
+from ..parameters import initial_bound
 
 NO_LAST_INPUT, ONE_LAST_INPUT, ACC_MULTIPLE_TIMES = 0, 1, 2
 
@@ -69,7 +69,7 @@ class SparseLinear(Module):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(inputSize)."""
-        s = 1 / math.sqrt(self.weight.shape[1]) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.weight.shape[1])
         torch7.uniform_(self.weight, -s, s)
         torch7.uniform_(self.bias, -s, s)
         self.bias *= 0.000001

@@ -19,7 +19,7 @@ from torch7.memory import scratch
 from ..checks import described, fitted
 from ..containers.decorators import Decorator
 from ..module import Module
-from ..parameters import Slot
+from ..parameters import Slot, initial_bound
 from .linear import Linear
 
 
@@ -103,7 +103,7 @@ class LinearWeightNorm(Linear):
 
     def reset(self, stdv: float | None = None) -> Any:
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(inputSize)."""
-        s = 1 / math.sqrt(self.inputSize) if stdv is None else stdv * math.sqrt(3)
+        s = initial_bound(stdv, self.inputSize)
         self.weight = memory.resized(self.weight, self.v.shape, self.v.dtype)
         torch7.uniform_(self.weight, -s, s)
         self.initFromWeight()

@@ -15,6 +15,7 @@ from ..checks import shaped, table, tensor, whole
 from ..kernels.convolution import bias_gradient, convolve, spread, weight_gradient
 from ..kernels.windows import Shape, Windows
 from ..module import Module
+from ..parameters import initial_bound
 
 
 class Windowed(Module):
@@ -75,8 +76,7 @@ class Weighted(Windowed):
 
     def reset(self, stdv: float | None = None) -> None:
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(n) for outputs of n inputs."""
-        n = self._fan_in()
-        s = stdv * math.sqrt(3) if stdv is not None else 1 / math.sqrt(n) if n > 0 else math.inf
+        s = initial_bound(stdv, self._fan_in())
         torch7.uniform_(self.weight, -s, s)
         if self.bias is not None:
             torch7.uniform_(self.bias, -s, s)
