@@ -30,7 +30,7 @@ def add_rows(target: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
         last = _last(rows[left], len(target))
         distinct = int(np.count_nonzero(last))
         if left.size >= OFTEN * distinct:
-            return add_rows(target, *_block_sums(rows, values, left, left.size // (2 * distinct)))
+            return _add(target, *_sums(rows, values, left, left.size // (2 * distinct)))
         # what is overwritten by a row's last occurrence does no harm: rather a few too many than a choice
         now = left if 4 * distinct >= 3 * left.size else left[last]
         _add(target, rows[now], values if now.size == len(rows) else values[now])
@@ -105,10 +105,11 @@ def _taken(a: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return a.take(rows, 0, out, mode="clip")
 
 
-def _block_sums(rows: np.ndarray, values: np.ndarray, left: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of up to `most` of the values at `left` that belong to one row, and their rows.
+def _sums(rows: np.ndarray, values: np.ndarray, left: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that come up at `left`, once each, and the sums of their values.
 
-    The values of each row are laid out behind each other, filled up with zeros to whole blocks of a power of two.
+    The values of each row are laid out behind each other, filled up with zeros to whole blocks of a power of two, up to
+    `most` values. The blocks are summed first, and then their sums.
     """
     block = 1 << (most.bit_length() - 1)
     key = rows[left]
@@ -124,4 +125,4 @@ def _block_sums(rows: np.ndarray, values: np.ndarray, left: np.ndarray, most: in
     padded = _taken(np.ascontiguousarray(values), sources)
     padded[sources < 0] = 0
     sums = np.matmul(np.ones((1, block), values.dtype), padded.reshape(-1, block, values.shape[1]))
-    return np.repeat(key[starts], blocks), sums[:, 0]
+    return key[starts], np.add.reduceat(sums[:, 0], np.cumsum(blocks) - blocks)
