@@ -10,6 +10,7 @@ import numpy as np
 import torch7
 from torch7 import memory
 
+from ..checks import shaped
 from ..kernels import softmax as kernels
 from ..kernels.blocks import each, small
 from ..module import Module
@@ -45,9 +46,8 @@ class _Classes(Module):
         return self.output
 
     def updateGradInput(self, input: Any, gradOutput: Any) -> np.ndarray:
-        y, g = self.output, self.typed(gradOutput)
-        if g.shape != y.shape:
-            raise ValueError(f"{torch7.typename(self)}: expected a gradient of shape {y.shape}, got shape {g.shape}")
+        y = self.output
+        g = shaped(self, gradOutput, y.shape)
         self.gradInput = memory.resized(self.gradInput, y.shape, y.dtype)
         self._compute(self.derivative, y, g, self.gradInput)
         return self.gradInput

@@ -12,7 +12,7 @@ from torch7 import memory
 from torch7.dims import positions
 from torch7.memory import scratch
 
-from ..checks import described, table, tensor
+from ..checks import described, shaped, table, tensor
 from ..containers.sequential import Sequential
 from ..containers.table_containers import ParallelTable
 from ..kernels.scatter import add_rows
@@ -323,10 +323,7 @@ class PartialLinear(Module):
         return out
 
     def _gradient(self, input: np.ndarray, gradOutput: np.ndarray) -> np.ndarray:
-        g, shape = self.typed(gradOutput), (len(input), self.partition.size)
-        if g.shape != shape:
-            raise ValueError(f"nn.PartialLinear: expected a gradient of shape {shape}, got shape {g.shape}")
-        return g
+        return shaped(self, gradOutput, (len(input), self.partition.size))
 
     def updateGradInput(self, input: np.ndarray, gradOutput: np.ndarray) -> np.ndarray | None:
         if self.gradInput is None:

@@ -10,7 +10,7 @@ import torch7
 from torch7 import memory
 from torch7.memory import scratch
 
-from ..checks import described, fitted, table
+from ..checks import described, fitted, shaped, table
 from ..module import Module
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -41,13 +41,6 @@ class _Pair(Module):
         old[0] = memory.resized(old[0], a.shape, a.dtype)
         old[1] = memory.resized(old[1], b.shape, b.dtype)
         return old
-
-    def _given(self, gradOutput: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """The gradient of the output; raises ValueError when it has another shape."""
-        g = self.typed(gradOutput)
-        if g.shape != shape:
-            raise ValueError(f"{torch7.typename(self)}: expected a gradient of shape {shape}, got shape {g.shape}")
-        return g
 
 
 class _Rows(_Pair):
@@ -177,7 +170,7 @@ class PairwiseDistance(_Rows):
 
     def updateGradInput(self, input: Any, gradOutput: np.ndarray) -> Any:
         x1, x2 = self._rows(input)
-        g = self._given(gradOutput, (len(x1),))
+        g = shaped(self, gradOutput, (len(x1),))
         if len(self.output) != len(g):
             raise ValueError("nn.PairwiseDistance: expected a forward of the input before the backward")
         p = self.norm
@@ -237,7 +230,7 @@ class MM(_Pair):
 
     def updateGradInput(self, input: Any, gradOutput: np.ndarray) -> Any:
         a, b = self._factors(input)
-        g = self._given(gradOutput, (*a.shape[:-1], b.shape[-1]))
+        g = shaped(self, gradOutput, (*a.shape[:-1], b.shape[-1]))
         first, second = self._gradients(*input)
         np.matmul(g, b.swapaxes(-1, -2), out=first.swapaxes(-1, -2) if self.transA else first)
         np.matmul(a.swapaxes(-1, -2), g, out=second.swapaxes(-1, -2) if self.transB else second)
@@ -278,7 +271,7 @@ class MV(_Pair):
 
     def updateGradInput(self, input: Any, gradOutput: np.ndarray) -> Any:
         m, v = self._factors(input)
-        g = self._given(gradOutput, m.shape[:-1])
+        g = shaped(self, gradOutput, m.shape[:-1])
         first, second = self._gradients(*input)
         np.multiply(g[..., None], v[..., None, :], out=first.swapaxes(-1, -2) if self.trans else first)
         np.matmul(m.swapaxes(-1, -2), g[..., None], out=second[..., None])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch7.dims import positions, whole_numbers
 from ..kernels.convolution import bias_gradient, convolve, spread, weight_gradient
 from ..kernels.depthwise import convolve_planes, planes_weight_gradient, spread_planes
 from ..kernels.windows import Shape, Windows
+from ..parameters import initial_bound
 from .base import Weighted
 
 
@@ -41,10 +41,9 @@ class _Mapped(Weighted):
         inputs, outputs = self.connTable[:, 0], self.connTable[:, 1]
         return positions(inputs, self.nInputPlane, who, "planes"), positions(outputs, self.nOutputPlane, who, "planes")
 
-    def _bound(self, plane_connections: float) -> float:
-        """The bound of initial values for an output plane with so many connections."""
-        size = self.kW * self.kH * plane_connections
-        return 1 / math.sqrt(size) if size > 0 else 0
+    def _bound(self, connections: int) -> float:
+        """The bound of initial values for an output plane with so many connections; 0, where Torch has none."""
+        return initial_bound(None, self.kW * self.kH * connections) if connections else 0
 
     def _draw(self, target: np.ndarray, s: float) -> None:
         """Fills a part of the weights from uniform(-s, s)."""
@@ -54,8 +53,8 @@ class _Mapped(Weighted):
         """Draws weight and bias from uniform(-s, s) with s = stdv * sqrt(3), or 1 / sqrt(kW * kH * n) for an output
         plane of n connections."""
         if stdv is not None:
-            self._draw(self.weight, stdv * math.sqrt(3))
-            self._draw(self.bias, stdv * math.sqrt(3))
+            for parameter in (self.weight, self.bias):
+                self._draw(parameter, initial_bound(stdv, 1))
             return
         outputs = self._connections()[1]
         count = np.bincount(outputs, minlength=self.nOutputPlane)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import torch7
@@ -22,13 +20,6 @@ def front_axis(dimension: int, ndim: int, who: str) -> int:
     if dimension < 0:
         raise IndexError(f"{who}: dimension {dimension} out of range of {ndim}D tensor (it is counted from 1)")
     return found
-
-
-def shaped(module: Any, g: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The gradient g, if it has the module's type and this shape; raises TypeError or ValueError if not."""
-    if module.typed(g).shape == shape:
-        return g
-    raise ValueError(f"{torch7.typename(module)}: expected a gradient of shape {shape}, got shape {g.shape}")
 
 
 class Along(Module):

@@ -12,11 +12,11 @@ from torch7 import memory
 from torch7.dims import whole
 
 from .. import utils
-from ..checks import fitted
+from ..checks import fitted, shaped
 from ..kernels.layout import copy_turned
 from ..kernels.reduction import sum_along
 from ..module import Module
-from .along import front_axis, shaped
+from .along import front_axis
 
 
 class _InputDims(Module):

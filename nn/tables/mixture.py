@@ -10,10 +10,10 @@ import numpy as np
 import torch7
 from torch7 import memory
 
-from ..checks import fitted, table
+from ..checks import fitted, shaped, table
 from ..kernels.mixing import mixed, planes_gradient, weight_gradient
 from ..module import Module
-from .along import front_axis, shaped
+from .along import front_axis
 
 
 class MixtureTable(Module):

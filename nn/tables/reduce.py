@@ -10,9 +10,9 @@ import torch7
 from torch7 import memory
 from torch7.dims import positions
 
-from ..checks import fitted
+from ..checks import fitted, shaped
 from ..kernels.reduction import extremes, put_along, sum_along
-from .along import Along, shaped
+from .along import Along
 
 
 def _without(shape: tuple[int, ...], along: int) -> tuple[int, ...]:

@@ -11,10 +11,10 @@ from torch7 import memory
 from torch7.dims import axis, position, positions, whole
 from torch7.dtypes import DTYPES
 
-from ..checks import described, fitted, table, tensor
+from ..checks import described, fitted, shaped, table, tensor
 from ..kernels.reduction import spread_along
 from ..module import Module
-from .along import front_axis, shaped
+from .along import front_axis
 
 
 class _Part(Module):
