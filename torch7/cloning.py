@@ -14,6 +14,8 @@ from .registry import name_of
 from .tables import Key, Table
 
 ATOMS = (type(None), bool, int, float, str, bytes)
+_ATOMS = frozenset(ATOMS)
+_UNSEEN: Any = object()
 
 
 def deep_copy(root: Any, shared: Iterable[np.ndarray] = (), memo: dict[int, Any] | None = None) -> Any:
@@ -27,16 +29,22 @@ def deep_copy(root: Any, shared: Iterable[np.ndarray] = (), memo: dict[int, Any]
     return _Copier(shared, {} if memo is None else memo).copy(root)
 
 
+Kind = tuple[Callable[[Any], Any], Callable[[Any, Any], None] | None]
+
+
 class _Copier:
     def __init__(self, shared: Iterable[np.ndarray], memo: dict[Any, Any]):
         self.memo = memo
         self.memo.update((id(a), memory.alias(a)) for a in shared)
         self.storages: dict[int, np.ndarray] = memo.setdefault("torch7.cloning.storages", {})
+        self.kinds: dict[type, Kind] = {}
         self.work: list[tuple[Callable[..., None], Any, Any]] = []
-        # what is memoized must not die and give its id away: copy.deepcopy keeps such a list under this key too
+        # what is memoized must not die and give its id away: copy.deepcopy keeps such a list under this key too.
+        # The root keeps all others alive.
         self.alive: list[Any] = memo.setdefault(id(memo), [])
 
     def copy(self, root: Any) -> Any:
+        self.alive.append(root)
         result = self.visit(root)
         while self.work:
             fill, old, new = self.work.pop()
@@ -44,46 +52,60 @@ class _Copier:
         return result
 
     def visit(self, x: Any) -> Any:
-        if type(x) in ATOMS:
+        if type(x) in _ATOMS:
             return x
-        if id(x) in self.memo:
-            return self.memo[id(x)]
-        new = self.shell(x)
-        self.memo[id(x)] = new
-        self.alive.append(x)
+        new = self.memo.get(id(x), _UNSEEN)
+        if new is _UNSEEN:
+            new = self.memo[id(x)] = self.shell(x)
         return new
 
     def shell(self, x: Any) -> Any:
         """The copy of x before its content is copied."""
-        if isinstance(x, np.ndarray):
-            return self.array(x)
-        if type(x) is list:
-            return self.later(self.fill_list, x, [])
-        if isinstance(x, dict):
-            return self.later(self.fill_dict, x, emptied(x))
-        if type(x) is tuple:
-            return tuple(self.visit(v) for v in x)
         cls: Any = type(x)
-        if name_of(x) is not None and not isinstance(x, type):
-            return self.later(self.fill_object, x, cls.__new__(cls))
-        return x if isinstance(x, ATOMS) else copy.deepcopy(x, self.memo)
-
-    def later(self, fill: Callable[..., None], old: Any, new: Any) -> Any:
-        self.work.append((fill, old, new))
+        kind = self.kinds.get(cls)
+        if kind is None:
+            kind = self.kinds[cls] = self.kind(x)
+        make, fill = kind
+        new = make(x)
+        if fill is not None:
+            self.work.append((fill, x, new))
         return new
 
+    def kind(self, x: Any) -> Kind:
+        """How objects of the class of x are made, and how they are filled afterwards."""
+        cls: Any = type(x)
+        if isinstance(x, np.ndarray):
+            return self.array, None
+        if cls is list:
+            return lambda _: [], self.fill_list
+        if isinstance(x, dict) and not hasattr(cls, "__deepcopy__"):
+            return (lambda _: cls.__new__(cls)) if cls in (dict, Table) else emptied, self.fill_dict
+        if cls is tuple:
+            return lambda x: tuple(map(self.visit, x)), None
+        if name_of(x) is not None and not isinstance(x, type):
+            return lambda _: cls.__new__(cls), self.fill_slots if slot_names(cls) else self.fill_object
+        return lambda x: x if isinstance(x, ATOMS) else copy.deepcopy(x, self.memo), None
+
     def fill_list(self, old: list[Any], new: list[Any]) -> None:
-        new.extend(self.visit(v) for v in old)
+        new.extend(map(self.visit, old))
 
     def fill_dict(self, old: dict[Any, Any], new: dict[Any, Any]) -> None:
         put = dict.__setitem__ if isinstance(new, Table) else type(new).__setitem__
+        visit = self.visit
         for key, value in dict.items(old):
-            put(new, Key(self.visit(key.value)) if type(key) is Key else self.visit(key), self.visit(value))
+            if type(key) is not str:
+                key = Key(visit(key.value)) if type(key) is Key else visit(key)
+            put(new, key, value if type(value) in _ATOMS else visit(value))
 
-    def fill_object(self, old: Any, new: Any) -> None:
+    def fill_slots(self, old: Any, new: Any) -> None:
         for name, value in slots(old).items():
             setattr(new, name, self.visit(value))
-        new.__dict__.update((name, self.visit(v)) for name, v in vars(old).items())
+        self.fill_object(old, new)
+
+    def fill_object(self, old: Any, new: Any) -> None:
+        fields, visit = new.__dict__, self.visit
+        for name, value in vars(old).items():
+            fields[name] = value if type(value) in _ATOMS else visit(value)
 
     def array(self, a: np.ndarray) -> np.ndarray:
         if not on_a_storage(a):
@@ -107,11 +129,12 @@ def on_a_storage(a: np.ndarray) -> bool:
 def slots(x: Any) -> dict[str, Any]:
     """The attributes of x that are not in its `__dict__`."""
     cls: Any = type(x)
-    return {name: getattr(x, name) for name in _slot_names(cls) if hasattr(x, name)}
+    return {name: getattr(x, name) for name in slot_names(cls) if hasattr(x, name)}
 
 
 @functools.cache
-def _slot_names(cls: type) -> tuple[str, ...]:
+def slot_names(cls: type) -> tuple[str, ...]:
+    """The names of the attributes that objects of a class keep outside of their `__dict__`."""
     declared = [vars(parent).get("__slots__", ()) for parent in cls.__mro__]
     names = [name for slots in declared for name in ([slots] if isinstance(slots, str) else slots)]
     return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
@@ -119,8 +142,6 @@ def _slot_names(cls: type) -> tuple[str, ...]:
 
 def emptied(x: dict[Any, Any]) -> dict[Any, Any]:
     """An empty mapping of the same kind: a defaultdict has the same default."""
-    if type(x) in (dict, Table):
-        return type(x)()
     new = copy.copy(x)
     new.clear()
     return new

@@ -197,8 +197,14 @@ def test_what_says_how_it_is_copied_is_copied_so() -> None:
         def __deepcopy__(self, memo: Any) -> Plan:
             return self
 
+    class Cache(dict[Any, Any]):
+        def __deepcopy__(self, memo: Any) -> Cache:
+            return Cache()
+
     plan = Plan()
-    assert deep_copy(Cell(plan=plan)).plan is plan
+    new = deep_copy(Cell(plan=plan, cache=Cache(a=1)))
+    assert new.plan is plan
+    assert (type(new.cache), new.cache) == (Cache, {})
 
 
 def nested(depth: int, wrap: Any) -> Any:
