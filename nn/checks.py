@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,12 @@ def described(x: Any) -> str:
     if isinstance(x, np.ndarray):
         return f"a {torch7.typename(x) or x.dtype} of shape {x.shape}"
     return f"a table of {len(x)}" if torch7.is_table(x) else f"a {torch7.type(x)}"
+
+
+def note(error: BaseException, text: Callable[[], str]) -> None:
+    """Adds text() to what an error tells; the error matters more, so it stays without where it takes no note."""
+    with contextlib.suppress(Exception):  # a frozen dataclass takes none, and a user's module may fail to print
+        error.add_note(text())
 
 
 def mistyped(module: Any, wanted: str, x: Any) -> TypeError:

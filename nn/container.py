@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 import torch7
 
+from .checks import described, note
 from .module import Module
 from .parameters import Slot
 
@@ -44,7 +46,7 @@ class Container(Module):
 
     def within(self, error: BaseException, index: int) -> None:
         """Notes on an error in which module (its index counted from 0) it came up; the error's type stays."""
-        error.add_note(f"In module {index + 1} of {torch7.typename(self)}: {self.modules[index]}")
+        note(error, lambda: f"In module {index + 1} of {torch7.typename(self)}: {self.modules[index]}")
 
     def rethrowErrors(self, module: Module, moduleIndex: int, funcName: str, *args: Any) -> Any:
         """What the method `funcName` of the module at `moduleIndex`, counted from 1, gives; an error gets a note."""
@@ -79,7 +81,48 @@ class Container(Module):
         self.applyToModules(lambda module: module.evaluate())
         return super().evaluate()
 
+    def replace(self, callback: Callable[[Any], Any]) -> Any:
+        """Replaces the modules inside by what callback(module) returns for them; returns what it does for this one.
+
+        Raises TypeError when it returns no module; after an error nothing is changed.
+        """
+        out = callback(self)
+        with self._unchanged_by_errors():
+            for i, module in enumerate(self.modules):
+                new = module.replace(callback)
+                if not isinstance(new, Module):
+                    raise TypeError(
+                        f"{torch7.typename(self)}.replace: the callback should return a module, got {described(new)} "
+                        f"for module {i + 1}, {module}"
+                    )
+                self.modules[i] = new
+        return out
+
+    @contextlib.contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        """Takes all modules inside back to where they were when an error comes up."""
+        restore = [module._keeper() for module in self.listModules() if isinstance(module, Container)]
+        try:
+            yield
+        except BaseException:
+            for each in restore:
+                each()
+            raise
+
+    def _keeper(self) -> Callable[[], None]:
+        """A function that puts the modules directly inside back to where they are now."""
+        fields, modules = vars(self), list(self.modules)
+        kept = {"module": fields["module"]} if "module" in fields else {}  # of a decorator
+
+        def restore() -> None:
+            self.modules[:] = modules
+            fields.update(kept)
+
+        return restore
+
     def share(self, mlp: Any, *names: str) -> Any:
+        if not isinstance(mlp, Module):
+            raise TypeError(f"{torch7.typename(self)}: can share with a module only, got {described(mlp)}")
         theirs = mlp.modules or []
         if len(theirs) != len(self.modules):
             raise ValueError(

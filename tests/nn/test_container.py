@@ -139,3 +139,37 @@ def test_rethrowErrors_calls_and_notes() -> None:
     for index in (0, 2, 3):
         with pytest.raises(ValueError, match=rf"nn\.Container: module {index} is not the given one, nn\.Tanh"):
             m.rethrowErrors(m.get(1), index, "updateOutput", x)
+
+
+# -- replace and share
+
+
+def structure(m: Any) -> list[Any]:
+    """Every module, and what the containers and decorators have of others."""
+    return [(m, list(m.modules or ()), vars(m).get("module")) for m in m.listModules()]
+
+
+@pytest.mark.parametrize(("wrong", "name"), [(None, "nil"), (3, "number"), (nn.Tanh, "function")])
+def test_replace_takes_modules_only(wrong: Any, name: str) -> None:
+    inner = nn.Sequential().add(nn.Profile(nn.Sigmoid())).add(nn.MapTable(nn.Sigmoid()))
+    m = nn.Sequential().add(nn.Sigmoid()).add(inner).add(nn.ParallelTable().add(nn.Tanh()))
+    before = structure(m)
+    with pytest.raises(
+        TypeError, match=rf"nn\.ParallelTable\.replace: .* a module, got a {name} for module 1, nn.Tanh"
+    ):
+        m.replace(lambda each: wrong if type(each) is nn.Tanh else nn.ReLU() if type(each) is nn.Sigmoid else each)
+    assert structure(m) == before
+
+
+def test_a_callback_of_replace_that_fails_changes_nothing() -> None:
+    m = nn.Sequential().add(nn.Sigmoid()).add(nn.Sequential().add(nn.Sigmoid()).add(nn.Tanh()))
+    before = structure(m)
+    with pytest.raises(ZeroDivisionError):
+        m.replace(lambda each: 1 / 0 if type(each) is nn.Tanh else nn.ReLU() if type(each) is nn.Sigmoid else each)
+    assert structure(m) == before
+
+
+@pytest.mark.parametrize("other", [None, 3, np.ones(2), nn.Sequential])
+def test_containers_share_with_modules_only(other: Any) -> None:
+    with pytest.raises(TypeError, match=r"nn\.Sequential: can share with a module only, got a "):
+        nn.Sequential().add(nn.Linear(2, 2)).share(other, "weight")
