@@ -219,13 +219,17 @@ def test_no_allocation_after_the_first_step(name: str, config: dict[str, Any], d
 
     run(name, x, config, opfunc=opfunc, steps=1)
     buffers = {key: value for key, value in config.items() if isinstance(value, np.ndarray)}
-    tracemalloc.start()
-    try:
-        run(name, x, config, opfunc=opfunc, steps=3)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 20_000  # bytes; one array of a block's length has 262144 or more
+
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            run(name, x, config, opfunc=opfunc, steps=3)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # bytes, of which other threads may add some; one array of a block's length has 262144 or more
+    assert min(peak() for _ in range(3)) < 20_000
     assert all(config[key] is value for key, value in buffers.items())
 
 
