@@ -55,6 +55,8 @@ class JustTable(Module):
         return self.output
 
     def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
+        if not is_table(gradOutput) or len(gradOutput) != 1:
+            raise ValueError(f"nngraph.JustTable: expected the gradient of a table of one, got {_what(gradOutput)}")
         self.gradInput = gradOutput[0]
         return self.gradInput
 
@@ -68,6 +70,8 @@ class ModuleFromCriterion(Module):
     torch_name = "nn.ModuleFromCriterion"
 
     def __init__(self, criterion: Criterion):
+        if not isinstance(criterion, Criterion):
+            raise TypeError(f"nn.ModuleFromCriterion: expected a criterion, got {_what(criterion)}")
         super().__init__()
         self.criterion = criterion
         self.output = memory.empty((1,))
@@ -81,9 +85,13 @@ class ModuleFromCriterion(Module):
 
     def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
         prediction, target = self._pair(input)
+        if not isinstance(gradOutput, np.ndarray) or gradOutput.size != 1:
+            raise ValueError(
+                f"nn.ModuleFromCriterion: expected the gradient of one number, a tensor, got {nesting.form(gradOutput)}"
+            )
         gradient = self.criterion.updateGradInput(prediction, target)
         old = self.gradInput or [None, None]  # clearState() empties it
-        self.gradInput[:] = [_scaled(old[0], gradient, gradOutput[0]), nesting.resizeNestedAs(old[1], target)]
+        self.gradInput[:] = [_scaled(old[0], gradient, gradOutput.item()), nesting.resizeNestedAs(old[1], target)]
         nesting.fillNested(self.gradInput[1], 0)
         return self.gradInput
 

@@ -6,13 +6,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch7
-from nn import Container, utils
+from nn import Container, Module, utils
 from torch7.tables import is_table
 
+from .checks import (
+    check_acyclic,
+    check_distinct,
+    check_form,
+    check_function,
+    check_inputs,
+    check_nodes,
+    check_roots,
+    check_uses,
+    kind,
+)
 from .graph import DRAWN_UNASKED, Graph
 from .node import Node
 from .render import mimebundle
-from .schedule import Binding, Schedule
+from .schedule import Binding, Schedule, Trace
 
 Number = float
 
@@ -27,7 +38,15 @@ class gModule(Container):
     `fg` and `bg` are the graphs of the forward and backward run, `forwardnodes` and `backwardnodes` their nodes in
     order; `innode` and `outnode` are added around the given ones.
 
-    Raises ValueError when nodes are missing, unused or given twice, TypeError for what is no node.
+    Raises ValueError, which names the nodes and the lines that made them, when inputs are missing or unused, parts of a
+    split or nodes lead to no output, nodes are in a cycle, are given twice or belong to another gModule; TypeError for
+    what is no node. The given nodes can be used again after an error.
+
+    >>> import nn, numpy as np
+    >>> x = nn.Identity()()
+    >>> g = gModule([x], [nn.Square()(x), nn.MulConstant(3)(x)])
+    >>> g.forward(np.array([1.0, 2.0]))
+    [array([1., 4.]), array([3., 6.])]
     """
 
     torch_name = "nn.gModule"
@@ -36,29 +55,32 @@ class gModule(Container):
     nInputs: Any = None
     name: Any = None
     verbose: Any = False
+    _watch: Trace | None = None  # of all graphs
     _schedule: Schedule | None = None
     _binding: Binding | None = None
 
     def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node]):
         super().__init__()
-        check_nodes(outputs, "outputs")
-        check_nodes(inputs, "inputs")
+        check_nodes(outputs, "outputs", "nn.gModule")
+        check_distinct(outputs, "outputs", "nn.gModule")
+        check_nodes(inputs, "inputs", "nn.gModule")
         if not inputs:
             raise ValueError("nn.gModule: no inputs are not supported")
-        if len(inputs) > 1 and any(node.children for node in inputs):
-            raise ValueError("nn.gModule: an input should have no inputs")
+        if not outputs:
+            raise ValueError("nn.gModule: expected at least one output, got none (expecting only one start)")
+        if len(inputs) > 1:
+            check_inputs(inputs)
         undo: list[Callable[[], Any]] = []
         try:
-            self._connect(inputs, outputs, undo)
-        except Exception:
+            self._connect(list(inputs), list(outputs), undo)
+        except BaseException:
             for step in reversed(undo):
                 step()
             raise
         self.output = self.outnode.data.input if len(self.outnode.children) > 1 else None
         self.gradInput = None
-        self.schedule()  # now, so that all clones share it
 
-    def _connect(self, inputs: Sequence[Node], outputs: Sequence[Node], undo: list[Callable[[], Any]]) -> None:
+    def _connect(self, inputs: list[Node], outputs: list[Node], undo: list[Callable[[], Any]]) -> None:
         """Builds the graphs from the outputs backwards; `undo` takes the given nodes back to what they were."""
         self.outnode = Node({"input": []})
         for node in outputs:
@@ -69,49 +91,22 @@ class gModule(Container):
             link(node, source, undo)
         self.bg: Graph = self.outnode.graph()
         self.fg: Graph = self.bg.reverse()[0]
-        self.innode = self._find_innode(innode)
+        self.innode: Any = check_roots(self.fg.roots(), innode)  # type: ignore[arg-type]
+        nodes: list[Any] = self.bg.nodes
+        for node in nodes:
+            check_form(node)
+        check_acyclic(self.outnode)
+        self.forwardnodes: list[Any] = self.fg.topsort()[0]
+        place = {id(node.data): i for i, node in enumerate(self.forwardnodes)}
+        check_uses(sorted(nodes, key=lambda node: place[id(node.data)]), innode, inputs)
         self.verbose = False
         self.nInputs = len(inputs)
-        self.forwardnodes: list[Any] = self.fg.topsort()[0]
         self.backwardnodes: list[Any] = self.bg.topsort()[0]
-        self._check_uses()
         for forward in self.forwardnodes:
             forward.data.forwardNodeId = forward.id
             if forward.data.module is not None:
                 self.add(forward.data.module)
-
-    def _find_innode(self, innode: Node) -> Node:
-        """The input node among the roots of the forward graph; any other root is a node that has no input."""
-        found: Any = None
-        root: Any
-        for root in self.fg.roots():
-            if root.data is innode.data:
-                found = root
-            elif torch7.typename(root.data.module) != "nnop.Parameters":
-                raise ValueError(
-                    f"nn.gModule: {root.described()} has no input and is not among the inputs; "
-                    f"Expected nnop.Parameters node, found : {torch7.typename(root.data.module)}"
-                )
-        if found is None:
-            raise ValueError("nn.gModule: no output depends on the inputs")
-        return found
-
-    def _check_uses(self) -> None:
-        """Every part of a split and every node that was made from a node of the graph must lead to an output."""
-        place = {id(node.data): i for i, node in enumerate(self.forwardnodes)}
-        for i, node in enumerate(self.forwardnodes):
-            splits = node.data.nSplitOutputs
-            if splits is not None and splits != len(node.children):
-                raise ValueError(
-                    f"nn.gModule: {splits - len(node.children)} of split({splits}) outputs from the node declared at "
-                    f"{node.data.annotations['_debugLabel']} are unused"
-                )
-            for reader in node.data.reverseMap:
-                if place.get(id(reader.data), -1) <= i:
-                    raise ValueError(
-                        f"nn.gModule: node declared on {reader.data.annotations['_debugLabel']} "
-                        "does not connect to gmodule output"
-                    )
+        self.schedule()  # now, so that all clones share it
 
     # -- computing
 
@@ -132,14 +127,21 @@ class gModule(Container):
 
     def runForwardFunction(self, func: str | Callable[[Any, Any], Any], input: Any) -> Any:
         """Runs func(module, input), or the method of that name, for every module in forward order."""
+        if func != "updateOutput":
+            check_function(func, self.forwardnodes, str(self))
         inputs: Sequence[Any] = [input]
         if self.nInputs > 1:
             if not is_table(input):
-                raise TypeError(f"{self}: expecting table of {self.nInputs} inputs, got a {torch7.type(input)}")
+                raise TypeError(
+                    f"{self}: expecting table of {self.nInputs} inputs, got a {torch7.type(input)}{self._place()}"
+                )
             inputs = input
         if len(inputs) != self.nInputs:
-            raise ValueError(f"{self}: Got {len(inputs)} inputs instead of {self.nInputs}")
-        output = self.bound().run_forward(func, inputs, self._trace())
+            raise ValueError(f"{self}: Got {len(inputs)} inputs instead of {self.nInputs}{self._place()}")
+        call: Any = func
+        if isinstance(func, str):
+            call = None if func == "updateOutput" else lambda module, x: getattr(module, func)(x)
+        output = self.bound().run_forward(call, inputs, self._trace())
         self.output = output[0] if len(output) == 1 else output
         return self.output
 
@@ -149,45 +151,85 @@ class gModule(Container):
         return self.gradInput
 
     def accGradParameters(self, input: Any, gradOutput: Any, scale: Number = 1) -> None:
-        self._check_gradient(gradOutput)
-        self.bound().run_accumulate("accGradParameters", scale, self._trace())
+        self._accumulate("accGradParameters", gradOutput, scale)
 
     def accUpdateGradParameters(self, input: Any, gradOutput: Any, lr: Number) -> None:
         """A step of -lr along the gradient in every module. (Torch's gModule changes no parameter here.)"""
+        self._accumulate("accUpdateGradParameters", gradOutput, lr)
+
+    def _accumulate(self, method: str, gradOutput: Any, scale: Number) -> None:
         self._check_gradient(gradOutput)
-        self.bound().run_accumulate("accUpdateGradParameters", lr, self._trace())
+        self.bound().run_accumulate(method, scale, self._trace())
 
     def _check_gradient(self, gradOutput: Any) -> None:
         n = len(self.outnode.children)
         if n > 1 and (not is_table(gradOutput) or len(gradOutput) != n):
             got = len(gradOutput) if is_table(gradOutput) else f"a {torch7.type(gradOutput)} as"
-            raise ValueError(f"{self}: Got {got} gradOutputs instead of {n}")
+            raise ValueError(f"{self}: Got {got} gradOutputs instead of {n}{self._place()}")
 
-    def _trace(self) -> Callable[[int], None] | None:
-        return (lambda i: print(" V : " + self.forwardnodes[i].label())) if self.verbose else None
+    def _place(self) -> str:
+        return f" (it was made at {self.outnode.data.annotations['_debugLabel']})"
+
+    def _trace(self) -> Trace | None:
+        """What looks at every node as soon as it ran."""
+        watch = self._watch
+        if not self.verbose:
+            return watch
+        nodes = {id(node.data): node for node in self.forwardnodes}
+
+        def trace(data: Any, value: Any, what: str) -> None:
+            print(" V : " + nodes[id(data)].label())
+            if watch is not None:
+                watch(data, value, what)
+
+        return trace
 
     # -- duties of a container
 
     def replace(self, callback: Callable[[Any], Any]) -> Any:
         out = callback(self)
         made: dict[int, Any] = {}  # a module of several nodes is replaced once, and stays one
-        for node in self.forwardnodes:
-            module = node.data.module
-            if module is not None:
-                if id(module) not in made:
+        with self._unchanged_by_errors():
+            for node in self.forwardnodes:
+                module = node.data.module
+                if module is not None and id(module) not in made:
                     made[id(module)] = module.replace(callback)
-                node.data.module = made[id(module)]
+                    if not isinstance(made[id(module)], Module):
+                        raise TypeError(
+                            f"{self}.replace: the callback should return a module, got {kind(made[id(module)])} for "
+                            f"that of {node.described()}"
+                        )
+        for node in self.forwardnodes:
+            if node.data.module is not None:
+                node.data.module = made[id(node.data.module)]
         self.modules = [made.get(id(module), module) for module in self.modules]
         return out
 
+    def _keeper(self) -> Callable[[], None]:
+        restore_modules, kept = super()._keeper(), [(node.data, node.data.module) for node in self.forwardnodes]
+
+        def restore() -> None:
+            restore_modules()
+            for data, module in kept:
+                data.module = module
+
+        return restore
+
     def map(self, gm: gModule, func: Callable[[Any, Any], Any]) -> None:
         """func(module, module of gm) for every module of this graph and its counterpart in `gm`, a graph like it."""
+        others = gm.forwardnodes if isinstance(gm, gModule) else []
+        pairs = []
         for i, node in enumerate(self.forwardnodes):
-            other = gm.forwardnodes[i] if i < len(gm.forwardnodes) else None
-            if node.data.module is not None:
-                if other is None or other.data.module is None:
-                    raise ValueError(f"{self}: trying to map another gModule with a different structure")
-                func(node.data.module, other.data.module)
+            other = others[i].data.module if i < len(others) else None
+            if i >= len(others) or (node.data.module is not None and other is None):
+                raise ValueError(
+                    f"{self}: trying to map another gModule with a different structure: {kind(gm)} has no counterpart "
+                    f"of {node.described()}"
+                )
+            pairs.append((node.data.module, other))
+        for mine, other in pairs:
+            if mine is not None:
+                func(mine, other)
 
     def type(self, type: str | None = None, tensorCache: dict[Any, Any] | None = None) -> Any:
         if type is None:
@@ -219,31 +261,34 @@ class gModule(Container):
         super().torch_loaded(version)
 
     def __str__(self) -> str:
-        return self.name or super().__str__()
+        return str(self.name or super().__str__())
+
+    def to_networkx(self) -> Any:
+        """A networkx.DiGraph of the nodes that compute, for analysis and export.
+
+        A node is the place of one of `forwardnodes`, counted from 1. All attributes are plain values, so that GraphML
+        and JSON hold them. Nodes have `place`, `name` and `description` (annotated), `module` (its class), `text`,
+        `family`, `line` (where it was made), `inputs` and `output` (shapes, after a run), `parameters` (their number),
+        `shared` (a letter if others have the same), `input` (which input of the graph it reads, or 0) and `outputs`
+        (which outputs it makes). Edges have `inputs` (which of the reader's inputs), `parts` (of a split output) and
+        `shapes`; where a node reads several parts of one other, each of these is a list, such as "1; 3". The module
+        itself is `g.forwardnodes[place - 1].data.module`; a graph in it has its own `to_networkx`.
+
+        >>> import nn
+        >>> x = nn.Identity()()
+        >>> g = gModule([x], [nn.Tanh()(nn.Linear(4, 3)(x))])
+        >>> [(a, b) for a, b in g.to_networkx().edges], g.to_networkx().nodes[3]["text"]
+        ([(2, 3), (3, 4)], 'nn.Linear(4 -> 3)')
+        """
+        from .facts import to_networkx
+
+        return to_networkx(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The drawing, for a notebook; large graphs are not laid out only because a cell ends with one."""
         from .drawing import picture
 
         return mimebundle(picture(self) if len(self.forwardnodes) <= DRAWN_UNASKED else None, str(self))
-
-
-def check_nodes(nodes: Any, what: str) -> None:
-    """Raises an error that says which of `nodes` is no node, and what it is."""
-    if isinstance(nodes, Node) or not is_table(nodes):
-        raise TypeError(f"nngraph: {what} should be a list of nodes, got {torch7.type(nodes)}")
-    for i, node in enumerate(nodes, 1):
-        if isinstance(node, Node):
-            continue
-        if node is None:
-            raise ValueError(f"{what}[{i}] is nil (typo / bad index?)")
-        kind = torch7.type(node)
-        if torch7.isTypeOf(node, "nn.Module"):
-            raise TypeError(
-                f"{what}[{i}] is an nn.Module, specifically a {kind}, but the only valid thing to pass is an instance "
-                "of nngraph.Node. Did you forget a second set of parens, which convert a nn.Module to a nngraph.Node?"
-            )
-        raise TypeError(f"{what}[{i}] should be an nngraph.Node but is of type {kind}")
 
 
 def link(node: Node, child: Node, undo: list[Callable[[], Any]]) -> None:

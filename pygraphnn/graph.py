@@ -6,19 +6,20 @@ import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from torch7 import Table, is_table, register
+from torch7 import is_table
 from torch7.dtypes import tostring
 
+from .members import Member, Places, both_ways, list_part, saved
 from .render import dot, dotEscape, graphvizFile, graphvizLayout, mimebundle, quoted
 
 __all__ = ["Edge", "Graph", "Node", "dot", "dotEscape", "graphvizFile", "graphvizLayout", "tostring"]
 
 _dotEscape = dotEscape  # Torch's name
+FEW = 8  # children among which one is found as fast without help
 DRAWN_UNASKED = 500  # nodes: a notebook does not lay out a larger graph only because a cell ends with it
 
 
-@register("graph.Node")
-class Node:
+class Node(Member):
     """A node of a graph: `data`, and the nodes its edges lead to as the list `children`.
 
     `id` is the node's position, counted from 1, in the graph that got it last, and 0 before. `visited` and `marked` are
@@ -31,7 +32,9 @@ class Node:
     c b a
     """
 
+    torch_name = "graph.Node"
     TRANSIENT = ("_places",)
+    _places: Places | None = None  # of many children
 
     def __init__(self, data: Any = None):
         self.data = data
@@ -39,7 +42,6 @@ class Node:
         self.children: list[Node] = []
         self.visited = False
         self.marked = False
-        self._places: dict[Any, int] = {}
 
     def add(self, child: Any) -> None:
         """Adds a child, or every node of a list; a child that is there already stays where it is."""
@@ -47,7 +49,12 @@ class Node:
             for node in child:
                 self.add(node)
         elif isinstance(child, Node):
-            _place(child, self.children, self._places)
+            if len(self.children) >= FEW and self._places is None:
+                self._places = Places()
+            if self._places is not None:
+                self._places.place(child, self.children)
+            elif child not in self.children:
+                self.children.append(child)
         else:
             raise TypeError(f"graph.Node.add: expected a graph.Node or a list of them, got {_what(child)}")
 
@@ -129,7 +136,7 @@ class Node:
 
     def hasCycle(self) -> bool:
         """Whether a walk from this node can come back to a node it passed."""
-        return _cyclic([self])
+        return bool(cycle_from([self]))
 
     def label(self) -> str:
         """The data as text: what a drawing shows below the node's name."""
@@ -137,16 +144,15 @@ class Node:
 
     def torch_fields(self) -> dict[str, Any]:
         """The fields that a file holds: `children` with the nodes as keys, too, which Torch looks them up by."""
-        return _saved(self, children=_both_ways(self.children))
+        return saved(self, children=both_ways(self.children))
 
     def torch_loaded(self, version: int) -> None:
         """Completes a node that was read from a file."""
         self.data = vars(self).get("data")
         self.id = int(vars(self).get("id") or 0)
-        self.children = _list_part(vars(self).get("children"))
+        self.children = list_part(vars(self).get("children"))
         self.visited = bool(vars(self).get("visited"))
         self.marked = bool(vars(self).get("marked"))
-        self._places = {}
 
     def __repr__(self) -> str:
         return f"<graph.Node {self.id}: {reprlib.repr(self.data)}>"
@@ -155,14 +161,15 @@ class Node:
 Callback = Callable[[Node], Any]
 
 
-@register("graph.Edge")
-class Edge:
+class Edge(Member):
     """A directed edge between two nodes; Torch's field `from` is `from_` in Python and `from` in files.
 
     >>> edge = Edge(Node("a"), Node("b"), 2.5)
     >>> edge.from_.data, edge.to.data, edge.weight
     ('a', 'b', 2.5)
     """
+
+    torch_name = "graph.Edge"
 
     def __init__(self, from_: Node, to: Node, weight: Any = None):
         self.from_ = from_
@@ -171,7 +178,7 @@ class Edge:
 
     def torch_fields(self) -> dict[str, Any]:
         """The fields that a file holds."""
-        fields = _saved(self)
+        fields = saved(self)
         fields["from"] = fields.pop("from_")
         return fields
 
@@ -185,8 +192,7 @@ class Edge:
         return f"<graph.Edge {self.from_.id} -> {self.to.id}>"
 
 
-@register("graph.Graph")
-class Graph:
+class Graph(Member):
     """A directed graph: the lists `nodes`, in the order in which edges brought them, and `edges`.
 
     Source: torch/graph.
@@ -197,13 +203,13 @@ class Graph:
     (['b', 'c', 'a'], ['a', 'b', 'c'])
     """
 
+    torch_name = "graph.Graph"
     TRANSIENT = ("_node_places", "_edge_places")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
-        self._node_places: dict[Any, int] = {}
-        self._edge_places: dict[Any, int] = {}
+        self._node_places, self._edge_places = Places(), Places()
 
     def add(self, edge: Any) -> None:
         """Adds an edge and its nodes, or every edge of a list; what is there already is not added again.
@@ -221,13 +227,14 @@ class Graph:
                 raise TypeError(
                     f"graph.Graph.add: expected an edge between two graph.Nodes, got {_what(end)} as its end"
                 )
-        _place(edge, self.edges, self._edge_places)
+        self._edge_places.place(edge, self.edges)
         for end in (edge.from_, edge.to):
-            end.id = _place(end, self.nodes, self._node_places)
+            end.id = self._node_places.place(end, self.nodes)
         edge.from_.add(edge.to)
 
     def clone(self) -> Graph:
         """A graph of new nodes that share their data with this graph's nodes. Edges lose their weights, as in Torch."""
+        self._check()
         made = {node: type(node)(node.data) for node in self.nodes}
         copy = Graph()
         copy.add([type(edge)(made[edge.from_], made[edge.to]) for edge in self.edges])
@@ -251,6 +258,7 @@ class Graph:
         for a graph without edges, and for a cycle that keeps the walk from starting or from reaching all nodes; other
         cycles go unnoticed, as in Torch: ask hasCycle().
         """
+        self._check()
         reversed_graph, made = self.reverse()
         original = {new: old for old, new in made.items()}
         roots = reversed_graph.roots()
@@ -271,13 +279,20 @@ class Graph:
         """The nodes that edges enter and none leaves."""
         return self._outer({e.to for e in self.edges} - {e.from_ for e in self.edges})
 
+    def _check(self) -> None:
+        """Raises an error for an edge that was put into the list `edges` past add()."""
+        known = set(self.nodes)
+        for edge in self.edges:
+            if edge.from_ not in known or edge.to not in known:
+                raise ValueError(f"graph.Graph: {edge!r} joins nodes that are not in the graph; use add(edge)")
+
     def _outer(self, found: set[Node]) -> list[Node]:
         return [node for node in self.nodes if node in found]
 
     def hasCycle(self) -> bool:
         """Whether a cycle can be reached from a root; true, too, when there is no root. Torch looks no further."""
         roots = self.roots()
-        return not roots or _cyclic(roots)
+        return not roots or bool(cycle_from(roots))
 
     def todot(self, title: str | None = None) -> str:
         """The graph in Graphviz' language, with `title` above it. Needs nothing installed.
@@ -295,23 +310,25 @@ class Graph:
         n1 -> n2;
         }
         """
+        self._check()
         name = {node: f"n{i}" for i, node in enumerate(self.nodes, 1)}
         heading = "" if title is None else f'labelloc="t";\nlabel={quoted(title)};\n'
         nodes = "".join(f"\n{name[node]}[label={_label(node)}{_attributes(node)}];" for node in self.nodes)
         edges = "".join(f"{name[edge.from_]} -> {name[edge.to]};\n" for edge in self.edges)
         return f"digraph G {{\n{heading}node [shape = oval]; {nodes}\n{edges}}}"
 
-    def to_networkx(self) -> Any:
+    def to_networkx(self, objects: bool = True) -> Any:
         """A networkx.DiGraph of this graph's positions, counted from 1.
 
-        Nodes have the attributes `data`, `label` and `node`, edges `weight` if they have one.
+        Nodes have the attributes `data`, `label` and `node`, edges `weight` if they have one. Without `objects` there
+        is only the label, so that formats for files, such as GraphML, can hold it.
         """
         import networkx
 
         result = networkx.DiGraph()
         place = {node: i for i, node in enumerate(self.nodes, 1)}
         for node, i in place.items():
-            result.add_node(i, data=node.data, label=node.label(), node=node)
+            result.add_node(i, label=node.label(), **({"data": node.data, "node": node} if objects else {}))
         for edge in self.edges:
             weight = {} if edge.weight is None else {"weight": edge.weight}
             result.add_edge(place[edge.from_], place[edge.to], **weight)
@@ -319,30 +336,19 @@ class Graph:
 
     def torch_fields(self) -> dict[str, Any]:
         """The fields that a file holds: tables with the members as keys, too, which Torch looks them up by."""
-        return _saved(self, nodes=_both_ways(self.nodes), edges=_both_ways(self.edges))
+        return saved(self, nodes=both_ways(self.nodes), edges=both_ways(self.edges))
 
     def torch_loaded(self, version: int) -> None:
         """Completes a graph that was read from a file."""
-        self.nodes = _list_part(vars(self).get("nodes"))
-        self.edges = _list_part(vars(self).get("edges"))
-        self._node_places, self._edge_places = {}, {}
+        self.nodes = list_part(vars(self).get("nodes"))
+        self.edges = list_part(vars(self).get("edges"))
+        self._node_places, self._edge_places = Places(), Places()
 
     def __repr__(self) -> str:
         return f"<graph.Graph: {len(self.nodes)} nodes, {len(self.edges)} edges>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return mimebundle(self.todot() if len(self.nodes) <= DRAWN_UNASKED else None, repr(self))
-
-
-def _place(item: Any, members: list[Any], places: dict[Any, int]) -> int:
-    """The position of item in the list, counted from 1; an item that is new is added. `places` remembers them all."""
-    if len(places) != len(members):
-        places.clear()
-        places.update((member, i) for i, member in enumerate(members, 1))
-    if item not in places:
-        members.append(item)
-        places[item] = len(members)
-    return places[item]
 
 
 def _entering(entered: list[Node]) -> Callback:
@@ -355,25 +361,27 @@ def _entering(entered: list[Node]) -> Callback:
     return pre
 
 
-def _cyclic(starts: Iterable[Node]) -> bool:
-    """Whether a walk from one of the nodes can come back to a node it passed."""
+def cycle_from(starts: Iterable[Node]) -> list[Node]:
+    """The nodes of a cycle that can be reached from one of the nodes, each a child of the one before; [] if none is."""
     done: set[Node] = set()
-    passed: set[Node] = set()
+    path: dict[Node, None] = {}  # what was passed to get here, in this order
     stack = list(starts)
     while stack:
         node = stack[-1]
         if node in done:
             stack.pop()
-        elif node in passed:  # and everything behind it was walked
+        elif node in path:  # and everything behind it was walked
             stack.pop()
-            passed.remove(node)
+            del path[node]
             done.add(node)
         else:
-            passed.add(node)
-            if not passed.isdisjoint(node.children):
-                return True
+            path[node] = None
+            back = next((child for child in node.children if child in path), None)
+            if back is not None:
+                passed = list(path)
+                return passed[passed.index(back) :]
             stack.extend(child for child in node.children if child not in done)
-    return False
+    return []
 
 
 def _label(node: Any) -> str:
@@ -387,22 +395,6 @@ def _attributes(node: Any) -> str:
         return ""
     wanted = sorted((str(k), tostring(v)) for k, v in node.graphNodeAttributes().items() if v is not None)
     return " " + " ".join(f"{name}={dotEscape(value) or quoted(value)}" for name, value in wanted)
-
-
-def _saved(obj: Any, **tables: Table) -> dict[str, Any]:
-    """The fields of obj that a file holds, some of them replaced by `tables`."""
-    transient = {name for cls in type(obj).__mro__ for name in vars(cls).get("TRANSIENT", ())}
-    return {k: v for k, v in vars(obj).items() if k not in transient and v is not None} | tables
-
-
-def _both_ways(members: list[Any]) -> Table:
-    """The table of Torch that gives a member for a position and a position for a member."""
-    return Table([*enumerate(members, 1), *((member, i) for i, member in enumerate(members, 1))])
-
-
-def _list_part(table: Any) -> list[Any]:
-    """The list of a table that was read: what is at 1, 2, 3..."""
-    return list(Table(table).list_part()) if isinstance(table, dict) else list(table or ())
 
 
 def _what(value: Any) -> str:

@@ -13,7 +13,9 @@ from torch7.tables import is_table
 
 def cloneNested(obj: Any) -> Any:
     """A copy of a tensor, or of a table (and tables in it) of tensors."""
-    return [cloneNested(child) for child in obj] if is_table(obj) else np.array(obj)
+    if is_table(obj):
+        return [cloneNested(child) for child in obj]
+    return None if obj is None else np.array(obj)
 
 
 def fillNested(obj: Any, value: float) -> None:
@@ -36,11 +38,11 @@ def copyNested(output: Any, input: Any) -> None:
 
 
 def addNestedTo(output: Any, input: Any) -> None:
-    """Adds every tensor of input to the one at its place in output; output may have more of them."""
+    """Adds every tensor of input to the one at its place in output; output may have more of them, input None."""
     if is_table(output) and is_table(input) and len(output) >= len(input):
         for mine, other in zip(output, input):
             addNestedTo(mine, other)
-    else:
+    elif input is not None:
         np.add(output, _fitting(output, input, "addNestedTo"), out=output)
 
 
@@ -51,7 +53,11 @@ def _fitting(output: Any, input: Any, name: str) -> np.ndarray:
             return input
         if output.size == input.size:
             return input.reshape(output.shape)
-    raise ValueError(f"nngraph.nesting.{name}: {form(input)} does not fit {form(output)}")
+    problem = ""
+    if is_table(output) and is_table(input):
+        longer = len(output) > len(input)
+        problem = f" (key {len(input) + 1} present in output but not in input)" if longer else " (missing key)"
+    raise ValueError(f"nngraph.nesting.{name}: {form(input)} does not fit {form(output)}{problem}")
 
 
 def form(x: Any) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import reprlib
 import sys
 from collections.abc import Mapping
 from types import FrameType
@@ -12,7 +15,9 @@ import numpy as np
 
 import nn
 import torch7
-from torch7 import Table, register
+from torch7 import Table
+from torch7.dims import whole
+from torch7.dtypes import tostring
 from torch7.tables import is_table
 
 from . import graph
@@ -27,12 +32,22 @@ def place() -> str:
         frame = frame.f_back
     if frame is None:
         return "[?]:-1_"
-    name = frame.f_code.co_name
-    file = frame.f_code.co_filename.removeprefix(os.getcwd() + os.sep).replace("\\", "/")  # a backslash is dot's escape
-    return f"[{file}]:{frame.f_lineno}_{'' if name == '<module>' else name}"
+    # the function around a lambda or comprehension says more than "<lambda>"
+    names = [name for name in frame.f_code.co_qualname.split(".") if not name.startswith("<")]
+    return f"[{_file(frame.f_code.co_filename)}]:{frame.f_lineno}_{names[-1] if names else ''}"
 
 
-@register("nngraph.Node")
+def _file(name: str) -> str:
+    """The name of a source file as a reader knows it: below the working directory, or of a notebook's cell."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    told = getattr(getattr(shell, "compile", None), "format_code_name", lambda name: None)(name)
+    if told:
+        return " ".join(told)  # "Cell In[3]"
+    with contextlib.suppress(FileNotFoundError):  # the directory may be gone
+        name = name.removeprefix(os.getcwd() + os.sep)
+    return name.replace("\\", "/")  # a backslash is dot's escape
+
+
 class Node(graph.Node):
     """A node of a network: `data.module` applied to the outputs of other nodes.
 
@@ -41,7 +56,11 @@ class Node(graph.Node):
     (the list of inputs) and `gradOutput` (the gradients that are to be summed).
     """
 
+    torch_name = "nngraph.Node"
+
     def __init__(self, data: Mapping[str, Any] | None = None):
+        if data is not None and not isinstance(data, Mapping):
+            raise TypeError(f"nngraph.Node: expected a mapping of fields as data, got {reprlib.repr(data)}")
         data = data if isinstance(data, Table) else Table(data or {})
         super().__init__(data)
         self.complete()
@@ -82,8 +101,8 @@ class Node(graph.Node):
 
     def split(self, noutput: int) -> Any:
         """`noutput` nodes, each one element of this node's output, a table; for 1 the one node, not a list."""
-        if noutput < 1:
-            raise ValueError(f"nngraph.Node.split: expected a number of parts from 1 on, got {noutput}")
+        if isinstance(noutput, bool) or (noutput := whole(noutput, "nngraph.Node.split", "number of parts")) < 1:
+            raise ValueError(f"nngraph.Node.split: expected a number of parts from 1 on, got {noutput!r}")
         if noutput == 1:
             from .adapters import JustElement
 
@@ -105,18 +124,22 @@ class Node(graph.Node):
 
         `node.annotate({"name": "i2h"})` and `node.annotate(name="i2h")` are the same.
         """
+        if annotations is not None and not isinstance(annotations, Mapping):
+            raise TypeError(
+                f"nngraph.Node.annotate: expected a mapping of annotations, got {reprlib.repr(annotations)}"
+            )
         self.data.annotations.update(annotations or {}, **named)
         return self
 
     def described(self) -> str:
         """What the node is and where it was made, for messages."""
-        name = self.data.annotations.get("name")
-        module = self.data.get("module")
-        what = str(module).partition("\n")[0] if module is not None else "no module"
-        return f"node {name or self.id} ({what}, declared at {self.data.annotations.get('_debugLabel')})"
+        return described(self.data)
+
+    __array_ufunc__ = None  # so that an array leaves `node - array` and `array - node` to the nodes
 
     def __sub__(self, following: Any) -> Node:
-        return following(self)
+        wrong = isinstance(following, type) or not callable(following)  # a class would take the node as an option
+        return NotImplemented if wrong else following(self)
 
     def __repr__(self) -> str:
         return f"<{self.described()}>"
@@ -131,9 +154,10 @@ class Node(graph.Node):
     def graphNodeAttributes(self) -> Mapping[str, Any]:
         """The Graphviz attributes of the node; the tooltip tells where it was made."""
         annotations = self.data.annotations
-        attributes = annotations.setdefault("graphAttributes", Table())
-        attributes.setdefault("tooltip", annotations["_debugLabel"])
-        return attributes
+        if annotations.get("graphAttributes") is None:
+            annotations["graphAttributes"] = Table()
+        annotations["graphAttributes"].setdefault("tooltip", annotations["_debugLabel"])
+        return annotations["graphAttributes"]
 
     def label(self) -> str:
         """The fields of `data` as lines of text: tensors as their sizes, NaN and infinity told."""
@@ -152,19 +176,37 @@ class Node(graph.Node):
         return ("" if description is None else f"desc = {description}\\n") + "\\l".join(lines)
 
 
+def described(data: Any) -> str:
+    """What the node with this data is and where it was made, for messages."""
+    name = data.annotations.get("name") or data.get("forwardNodeId") or ""
+    what = "no module"
+    if data.get("module") is not None:
+        what = headline(data.module)
+    elif data.get("selectindex") is not None:
+        what = f"part {data.selectindex} of a split"
+    elif data.get("nSplitOutputs") is not None:
+        what = f"split({data.nSplitOutputs})"
+    return f"{f'node {name}'.strip()} ({what}, declared at {data.annotations.get('_debugLabel')})"
+
+
+def headline(module: Any) -> str:
+    """The first line of a module's text."""
+    return str(module).partition("\n")[0].removesuffix(" {")
+
+
 def shown(value: Any) -> str:
     """A value in a label."""
-    if isinstance(value, np.ndarray):
+    if value is None or value is False:
+        return ""  # as Torch has it
+    if torch7.isTensor(value):
         name = torch7.typename(value)
         kind = "Tensor" if name == torch7.getdefaulttensortype() else name
         return f"{kind}[{'x'.join(map(str, value.shape if value.size else ()))}]{_flag(value)}"
     if isinstance(value, dict):
-        value = list(value.list_part()) if isinstance(value, Table) else []
-    if is_table(value):
-        return "{" + ",".join(map(shown, value)) + "}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value).replace("\n", "\\l")
+        value = list(Table(value).list_part())
+    if is_table(value):  # up to the first nil
+        return "{" + ",".join(map(shown, itertools.takewhile(lambda v: v is not None, value))) + "}"
+    return tostring(value).replace("\n", "\\l")
 
 
 def _flag(a: np.ndarray) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import torch7
 from torch7 import memory
 from torch7.replacing import replacing
 
@@ -230,12 +231,19 @@ def _has_font(folder: str) -> bool:
 # -- Torch's functions on graphs
 
 
+def drawable(g: Any, function: str) -> Any:
+    """g, if it is a graph, which knows its nodes and can tell itself as a text; TypeError otherwise."""
+    if not hasattr(g, "todot"):
+        raise TypeError(f"{function}: expected a graph.Graph, such as the fg of a gModule, got a {torch7.type(g)}")
+    return g
+
+
 def graphvizFile(g: Any, algorithm: str | None, fname: str | os.PathLike[str]) -> None:
     """Writes a drawing of a graph to a file in the format that its suffix names: .svg, .png, .pdf or .dot.
 
     `algorithm` is one of Graphviz' layouts, "dot" if None. Source: torch/graph.
     """
-    write(g.todot(), fname, algorithm or "dot")
+    write(drawable(g, "graph.graphvizFile").todot(), fname, algorithm or "dot")
 
 
 def graphvizLayout(g: Any, algorithm: str | None = None) -> np.ndarray:
@@ -243,7 +251,7 @@ def graphvizLayout(g: Any, algorithm: str | None = None) -> np.ndarray:
 
     Row i is the i-th node. `algorithm` is one of Graphviz' layouts, "dot" if None. Source: torch/graph.
     """
-    layout = json.loads(_graphviz(g.todot(), "json0", algorithm or "dot"))
+    layout = json.loads(_graphviz(drawable(g, "graph.graphvizLayout").todot(), "json0", algorithm or "dot"))
     left, bottom, right, top = map(float, layout["bb"].split(","))
     positions = memory.zeros((len(g.nodes), 2))
     for node in layout.get("objects", ()):
@@ -258,7 +266,11 @@ def dot(g: Any, title: str | None = None, fname: str | os.PathLike[str] | None =
     It is shown in the notebook or by the program that the system shows svg files with; where there is neither, it says
     where the picture is. Source: torch/graph.
     """
-    text = g.todot(title)
+    save_or_show(drawable(g, "graph.dot").todot(title), fname)
+
+
+def save_or_show(text: str, fname: str | os.PathLike[str] | None) -> None:
+    """Writes the picture of a text in Graphviz' language and the text to files, or, without a name, shows it."""
     if fname is None:
         show(text)
     else:

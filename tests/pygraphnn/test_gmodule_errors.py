@@ -61,7 +61,7 @@ def test_a_note_says_where(method, name):
         run(g, X, np.ones((2, 3)))
     assert raised.value is error
     (note,) = error.__notes__
-    assert f"In node {name or f'Node{node.data.forwardNodeId}'} (Failing)" in note
+    assert f"In node {name or node.data.forwardNodeId} (Failing, declared" in note
     assert re.search(r"declared at \[.*test_gmodule_errors\.py\]:\d+_test_a_note_says_where", note)
     assert note.endswith("with input float64[2, 3]")
 
@@ -85,7 +85,7 @@ def test_nested_graphs_tell_each_level():
 def test_an_error_of_a_layer_is_explained():
     with pytest.raises(ValueError, match=r"nn\.Linear: expected 4") as raised:
         mlp().forward(np.ones((2, 5)))
-    assert "In node hidden (nn.Linear(4 -> 3))" in raised.value.__notes__[0]
+    assert "In node hidden (nn.Linear(4 -> 3), declared" in raised.value.__notes__[0]
     assert raised.value.__notes__[0].endswith("with input float64[2, 5]")
 
 

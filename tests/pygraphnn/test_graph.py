@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -339,6 +340,19 @@ class TestLargeGraphs:
         _, nodes = build([(i, (i + 1) % 10_000) for i in range(10_000)])
         with pytest.raises(RecursionError):
             nodes[0].visit()
+
+    @pytest.mark.parametrize("n", [1, 7, 8, 9, 40])
+    def test_children_are_added_once(self, n):
+        node, children = Node(), [Node(i) for i in range(n)]
+        node.add(children)
+        node.add(children)
+        copied = copy.deepcopy(node)
+        copied.add([*copied.children, Node(n)])
+        assert [child.data for child in copied.children] == list(range(n + 1))
+        assert node.children == children
+        node.children = children[1:]  # by another hand
+        node.add(children)
+        assert node.children == [*children[1:], children[0]]
 
     def test_many_children_and_many_roots(self):
         hub = Node("hub")

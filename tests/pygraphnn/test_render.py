@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import torch7
-from pygraphnn import graph, render
+from pygraphnn import graph, render, simple_print
 from pygraphnn.graph import Edge, Graph, Node
 from tests.support import golden
+from tests.support.graphs import mlp
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLE = "{http://www.w3.org/1999/xlink}title"
@@ -265,6 +266,23 @@ class TestFiles:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["net.v1.dot", "net.v1.svg"]
         assert (tmp_path / "net.v1.dot").read_text() == chain(["a", "b"]).todot("The title")
         assert "The title" in texts_of((tmp_path / "net.v1.svg").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (graph.dot, "graph.dot"),
+        (lambda g: graph.graphvizFile(g, None, "g.svg"), "graph.graphvizFile"),
+        (graph.graphvizLayout, "graph.graphvizLayout"),
+        (simple_print.todot, "nngraph.simple_print"),
+    ],
+)
+@pytest.mark.parametrize(("g", "kind"), [(mlp(), "nn.gModule"), (None, "nil")])
+def test_what_is_no_graph(function, name, g, kind):
+    with pytest.raises(
+        TypeError, match=rf"^{name}: expected a graph\.Graph, such as the fg of a gModule, got a {kind}$"
+    ):
+        function(g)
 
 
 class TestWithoutGraphviz:

@@ -126,5 +126,7 @@ def drawing(dot: str) -> Case:
 
 def drawings(g: Any) -> dict[str, Case]:
     """The drawings of a gModule that the records have."""
+    simple = pygraphnn.simple_print
     texts = {"fg": g.fg.todot(), "fg_title": g.fg.todot("A title"), "bg": g.bg.todot()}
+    texts |= {"simple_fg": simple.todot(g.fg, "Simple"), "simple_bg": simple.todot(g.bg)}
     return {name: drawing(text) for name, text in texts.items()}

@@ -14,6 +14,14 @@ from .char_rnn import lstm
 from .nested import copied, mapped
 
 
+def net(*modules: nn.Module) -> Any:
+    """The modules one after the other, as a graph."""
+    x = node = nn.Identity()()
+    for module in modules:
+        node = module(node)
+    return gModule([x], [node])
+
+
 def mlp() -> Any:
     """x -> Linear -> Tanh -> Linear."""
     x = nn.Identity()().annotate(name="x")
