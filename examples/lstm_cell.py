@@ -36,7 +36,7 @@ def main() -> None:
     batch = [np.ones((5, 10)), np.zeros((5, 20)), np.zeros((5, 20))]
     next_c, next_h = cell.forward(batch)
     print("next c", next_c.shape, "next h", next_h.shape)
-    pygraphnn.draw(cell, sys.argv[1], title="One time step of an LSTM")
+    pygraphnn.draw(cell, sys.argv[1], title="One time step of an LSTM", states={2: 1, 3: 2})
 
 
 if __name__ == "__main__":

@@ -358,9 +358,10 @@ class Trainer:
 
 def draw_step(trainer: Trainer) -> None:
     """Draws the graph of one time step beside the checkpoints. Without Graphviz it says so and goes on."""
-    path = trainer.path("step.svg")
+    path, step = trainer.path("step.svg"), trainer.protos.rnn
+    states = {k + 1: k for k in range(1, step.nInputs)}  # x comes first, the prediction last
     try:
-        pygraphnn.draw(trainer.protos.rnn, path, title=f"one time step of the {trainer.opt.model}")
+        pygraphnn.draw(step, path, title=f"one time step of the {trainer.opt.model}", states=states)
     except (ImportError, OSError, RuntimeError) as error:
         print(error, file=sys.stderr)
     else:
