@@ -50,20 +50,61 @@ def test_links_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_picture_of_the_readme_is_what_the_example_draws(tmp_path):
-    subprocess.run(
-        [sys.executable, "examples/lstm_cell.py", str(tmp_path / "lstm.svg")],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        check=True,
-        capture_output=True,
-    )
+def run_page(page: str, file: str) -> str:
+    """Runs the examples of a page one after the other, as lines of a script of this name; returns the page's text."""
+    text = (ROOT / "docs" / page).read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, file, "exec"), names)
+    return text
 
-    def titles(path: Path) -> list[str]:
-        return [e.text or "" for e in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
 
-    assert titles(ROOT / "docs" / "lstm.svg") == titles(tmp_path / "lstm.svg")
-    assert "forget gate" in titles(tmp_path / "lstm.svg")
+def test_examples_of_the_page_on_drawing_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = run_page("drawing.md", "drawing.py")
+    assert {path.name for path in tmp_path.iterdir()} == set(re.findall(r'"(\w+\.(?:svg|pdf|graphml))"', page))
+    tables = re.findall(r"```\n(module.*?)```", page, re.DOTALL)
+    assert capsys.readouterr().out == "".join(tables)
+
+
+def test_examples_of_the_page_on_debugging_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = run_page("debugging.md", "net.py")
+    (told,) = re.findall(r"```\n(nn.Linear.*?)```", page, re.DOTALL)
+    told += f"The graph is drawn in {tmp_path / 'my_net.svg'}, with the node that failed in red\n"
+    told += "nn.Log: updateOutput gave 1 infinite of 2 elements\n"
+    out = capsys.readouterr().out
+    for line in told.splitlines():
+        assert f"{line}\n" in out
+    assert out.count(" V : ") == 6
+    assert out.endswith("(2, 3)\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["my_net.svg"]
+
+
+def test_pictures_are_what_the_examples_draw(tmp_path):
+    subprocess.run([sys.executable, "docs/pictures.py", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+
+    def words(path: Path) -> list[str]:
+        tree = ElementTree.parse(path)
+        tips = [a.get("{http://www.w3.org/1999/xlink}title", "") for a in tree.iter("{http://www.w3.org/2000/svg}a")]
+        return sorted(tips + [e.text or "" for e in tree.iter("{http://www.w3.org/2000/svg}text")])
+
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == sorted(path.name for path in (ROOT / "docs").glob("*.svg"))
+    for name in drawn:
+        assert words(ROOT / "docs" / name) == words(tmp_path / name), f"run: python docs/pictures.py ({name})"
+        assert str(ROOT) not in (tmp_path / name).read_text()
+    assert "forget gate" in words(tmp_path / "lstm.svg")
+
+
+def test_the_encoder_and_decoder_draws_what_is_asked_for(tmp_path):
+    command = [sys.executable, str(ROOT / "examples" / "encoder_decoder.py"), "e.dot", "--read", "1", "--fold"]
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    assert done.stdout.startswith(b"read (4, 10) and wrote (4, 12), (4, 12)")
+    assert "subgraph" not in (tmp_path / "e.dot").read_text()
+    failed = subprocess.run([*command, "--write", "1"], env={"PYTHONPATH": str(ROOT)}, check=False, capture_output=True)
+    assert failed.returncode == 2
+    assert b"two or more to write" in failed.stderr
 
 
 @pytest.mark.parametrize("package", [torch7, nn, optim, pygraphnn])
