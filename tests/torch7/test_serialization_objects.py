@@ -341,3 +341,11 @@ def test_writing_goes_on_after_a_refusal() -> None:
     file.seek(1)
     file.writeObject(["fine"])
     assert file.seek(1).readObject() == ["fine"]
+
+
+def test_an_unknown_class_says_so_when_it_is_used():
+    point = torch7.deserialize(torch7.serialize(torch7.TorchObject("gold.Unheard", x=1)))
+    assert point.x == 1
+    assert not hasattr(point, "y")
+    with pytest.raises(AttributeError, match=r"gold\.Unheard: there is no field 'forward'.* class is unknown here"):
+        point.forward(3)

@@ -31,6 +31,14 @@ class TorchObject:
         self.torch_version = torch_version
         self.__dict__.update(fields)
 
+    def __getattr__(self, name: str) -> Any:
+        if name in TorchObject.__slots__ or name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"{self.torch_typename}: there is no field {name!r}, and no method of any name, for this class is unknown "
+            "here: import what registers it (see torch7.register) before the file is loaded"
+        )
+
     def __repr__(self) -> str:
         return f"{self.torch_typename} {{{', '.join(f'{k}: {_brief(v)}' for k, v in vars(self).items())}}}"
 
