@@ -16,7 +16,6 @@ from tests.support.golden import decode
 from tests.support.graph_golden import (
     assert_close,
     build,
-    buildable,
     drawing,
     drawings,
     label_lines,
@@ -25,18 +24,7 @@ from tests.support.graph_golden import (
 )
 from tests.support.nested import assert_same, copied
 
-# Cases that must run, so that the filter below can hide none of them.
-REQUIRED = (
-    *("mlp", "input_is_linear", "two_in_two_out", "split_tensor", "split_state_and_reuse", "split_of_second_input"),
-    *("split_one", "node_used_three_times", "shared_module", "shared_clone", "nested_gmodule", "nested_with_split"),
-    *("inside_sequential", "nest_structure", "nest_single", "just_table_just_element", "criterion_node"),
-    *("criterion_node_nll", "operators", "annotated", "input_is_output", "single_table_output"),
-    *("table_input_single_node", "nested_table_grads", "residual_deep", "join_previous_two", "lookup_and_dropout"),
-    *("float_type", "unrolled_rnn_one_graph", "slides_lstm_peephole", "slides_rnn", "duplicate_branch_order"),
-    "unused_table_part",
-)
-
-CASES = [case for case in golden.cases("nngraph/graphs.json") if buildable(case)]
+CASES = golden.cases("nngraph/graphs.json")
 GRAPHS = [case for case in CASES if "structure" in case]
 DRAWN = [case for case in CASES if "dot_before" in case]
 UNROLLED = [case for case in CASES if "bptt" in case]
@@ -52,10 +40,6 @@ def run(g: Any, recorded: dict[str, Any]) -> Any:
     """Forward of a recorded pass; the output in memory of its own."""
     torch7.manualSeed(recorded["seed_before_forward"])
     return copied(g.forward(decode(recorded["input"])))
-
-
-def test_required_cases_run() -> None:
-    assert set(REQUIRED) <= {case["name"] for case in CASES}
 
 
 @each(CASES)

@@ -18,12 +18,6 @@ Case = dict[str, Any]
 NAMES = {"nn": nn, "nngraph": pygraphnn, "torch": torch7}
 
 
-def buildable(case: Case) -> bool:
-    """Whether there is everything that the text of a case names."""
-    found = re.findall(r"\b(nn|nngraph)\.([A-Za-z_]\w*)", case["python"])
-    return all(hasattr(NAMES[package], name) for package, name in found)
-
-
 def run_text(case: Case) -> dict[str, Any]:
     """The names that the text of a case leaves behind."""
     names = dict(NAMES)
@@ -111,13 +105,13 @@ def label_lines(label: str) -> tuple[str, ...]:
 
 
 def drawing(dot: str) -> Case:
-    """What a text in Graphviz' language draws: without the order of lines and the places in the source."""
+    """What a text in Graphviz' language draws: without the order of a label's lines and the places in the source."""
     nodes: Case = {}
-    others = set()
+    others = []
     for line in dot.splitlines():
         match = _NODE.fullmatch(line)
         if match is None:
-            others.add(line.strip())
+            others.append(line.strip())
             continue
         attributes = {k: v for k, v in _ATTRIBUTE.findall(match[3]) if not (k == "tooltip" and v.startswith('"['))}
         nodes[match[1]] = label_lines(match[2]), attributes
