@@ -12,6 +12,11 @@ import torch7
 from torch7 import dims
 
 
+def named(x: Any) -> str:
+    """Torch's name of the class of x, or Python's where it has none."""
+    return torch7.typename(x) or type(x).__name__
+
+
 def described(x: Any) -> str:
     """x in an error message: its Torch type, and the shape of a tensor or the length of a table."""
     if isinstance(x, np.ndarray):

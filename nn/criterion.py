@@ -13,7 +13,7 @@ from torch7.cloning import deep_copy
 from torch7.registry import class_name, register
 
 from . import utils
-from .checks import mistyped
+from .checks import mistyped, named
 from .module import torch_class_name
 from .pickling import reduce
 
@@ -135,7 +135,7 @@ class Criterion:
         return wire(self, *args)
 
     def __str__(self) -> str:
-        return torch7.typename(self) or type(self).__name__
+        return named(self)
 
     def __repr__(self) -> str:
         return str(self)

@@ -16,7 +16,7 @@ from torch7.serialization.writer import fields_of
 
 from . import parameters as flat
 from . import utils
-from .checks import mistyped
+from .checks import mistyped, named
 from .pickling import reduce
 
 # Set by pygraphnn on import: what module(node), module([node, node]) and module() mean.
@@ -328,7 +328,7 @@ class Module:
         return self(nodes)
 
     def __str__(self) -> str:
-        return torch7.typename(self) or type(self).__name__
+        return named(self)
 
     def __repr__(self) -> str:
         return str(self)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import torch7
-from nn.checks import note
+from nn.checks import named, note
 from torch7.dims import whole
 from torch7.tables import is_table, pairs
 
@@ -143,16 +143,15 @@ def watch_nonfinite(enable: bool = True) -> None:
 def _look(data: Any, value: Any, method: str) -> None:
     """Raises FloatingPointError if a value, or if None the gradients of the module's parameters, are not finite."""
     module = data.module
+    gradients = value is None and module is not None
+    problem = _nonfinite((module.parameters() or ([], []))[1] if gradients else value)
+    if not problem:
+        return
     if module is None:  # the dummy nodes tell of what came from outside
         told = f"nngraph: the {'gradient of the output' if method == 'updateGradInput' else 'input'} has"
     else:
-        told = f"{torch7.typename(module) or type(module).__name__}: {method} gave"
-    if value is None and module is not None:
-        value = (module.parameters() or ([], []))[1]
-        told += " gradients of parameters with"
-    problem = _nonfinite(value)
-    if problem:
-        raise FloatingPointError(f"{told} {problem}")
+        told = f"{named(module)}: {method} gave" + (" gradients of parameters with" if gradients else "")
+    raise FloatingPointError(f"{told} {problem}")
 
 
 def _nonfinite(x: Any) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 import nn
 import torch7
+from nn.checks import named
 from torch7 import memory
 from torch7.tables import is_table
 
@@ -68,17 +69,23 @@ def facts(g: Any, plumbing: bool = False) -> list[Fact]:
     3 y nn.Linear(3 -> 2) 8 ((2, ()),)
     """
     place = places(g)
-    return [
-        _fact(node, place, g, plumbing)
-        for node in g.forwardnodes
-        if plumbing or (_computes(node.data) and node.data is not g.outnode.data)
-    ]
+    return [_fact(node, place, g, plumbing) for node in (g.forwardnodes if plumbing else _computing(g))]
 
 
 def outputs(g: Any) -> list[tuple[int, Parts, str]]:
     """For each output of a gModule the place of the node that makes it, the part of its output, and the shape."""
     found = _sources(g.outnode.data, places(g))
     return [(*source, shape) for source, shape in zip(found, _inputs(g.outnode.data, len(found), g))]
+
+
+def entries(g: Any) -> dict[int, int]:
+    """For each input of a gModule, counted from 1, the place of the node that reads it."""
+    place, found = places(g), {}
+    for node in _computing(g):
+        for source, parts in _sources(node.data, place):
+            if source == place[id(g.innode.data)]:
+                found[parts[0] if g.nInputs > 1 else 1] = place[id(node.data)]
+    return found
 
 
 def places(g: Any) -> dict[int, int]:
@@ -106,6 +113,11 @@ def _fact(node: Any, place: dict[int, int], g: Any, plumbing: bool) -> Fact:
         parameters=distinct(parameters(module)),
         sources=tuple(sources),
     )
+
+
+def _computing(g: Any) -> list[Any]:
+    """The nodes that compute."""
+    return [node for node in g.forwardnodes if _computes(node.data) and node.data is not g.outnode.data]
 
 
 def _computes(data: Any) -> bool:
@@ -169,14 +181,17 @@ def dotted(parts: Parts) -> str:
 
 def kind(module: Any) -> str:
     """The module's class, as Torch names it; that of the criterion for a criterion."""
-    module = module.criterion if isinstance(module, ModuleFromCriterion) else module
-    return torch7.typename(module) or type(module).__name__
+    return named(_meant(module))
 
 
 def text(module: Any) -> str:
     """The first line of the module's text."""
-    module = module.criterion if isinstance(module, ModuleFromCriterion) else module
-    return headline(module)
+    return headline(_meant(module))
+
+
+def _meant(module: Any) -> Any:
+    """The criterion that a module stands for, or the module itself."""
+    return module.criterion if isinstance(module, ModuleFromCriterion) else module
 
 
 def family(module: Any) -> str:

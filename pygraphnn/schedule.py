@@ -22,13 +22,21 @@ Trace = Callable[[Any, Any, str], None]  # (data of a node, what it computed, by
 
 
 class Step(NamedTuple):
-    """One node: its position among the forward nodes and what to do with what it computes."""
+    """One node of the forward run: its position among the forward nodes and what to do with what it computes."""
 
     node: int
     single: bool  # one input: the bare value is passed on, not a list of one
     select: int | None  # takes this element (from 0) of its input, a table
     splits: int | None  # the length that its output, a table, must have
-    targets: tuple[tuple[int, int], ...]  # (node, place): where the output, or the gradient of each input, goes
+    targets: tuple[tuple[int, int], ...]  # (node, place): where the output goes
+
+
+class BackStep(NamedTuple):
+    """One node of the backward run: its position among the forward nodes and where the gradients of its inputs go."""
+
+    node: int
+    select: int | None  # its gradient is that of this element (from 0) of a table
+    sources: tuple[int, ...]
 
 
 class Schedule:
@@ -47,26 +55,28 @@ class Schedule:
         self.backward = [self._backward_step(node) for node in backwardnodes]
         del self.index
 
-    def _step(self, node: Node, inputs: int, targets: list[tuple[int, int]]) -> Step:
-        i, select = self.index[id(node.data)], node.data.selectindex
-        return Step(i, inputs == 1, None if select is None else select - 1, node.data.nSplitOutputs, tuple(targets))
-
     def _forward_step(self, node: Node) -> Step:
         i = self.index[id(node.data)]
-        readers = [(self.index[id(r.data)], r.data.mapindex[node.data] - 1) for r in node.children]
-        return self._step(node, self.counts[i], readers)
+        readers = tuple((self.index[id(r.data)], r.data.mapindex[node.data] - 1) for r in node.children)
+        return Step(i, self.counts[i] == 1, _selected(node), node.data.nSplitOutputs, readers)
 
-    def _backward_step(self, node: Node) -> Step:
+    def _backward_step(self, node: Node) -> BackStep:
         """The gradients of a node that is read several times arrive, and are summed, in the order of these steps."""
         children = sorted(node.children, key=lambda c: node.data.mapindex[c.data])
-        targets = [(self.index[id(child.data)], place) for place, child in enumerate(children)]
-        if node.data.selectindex is not None:
-            j = targets[0][0]
-            self.parts[j] = max(self.parts.get(j, 0), node.data.selectindex)
-        return self._step(node, len(targets), targets)
+        sources = tuple(self.index[id(child.data)] for child in children)
+        select = _selected(node)
+        if select is not None:
+            self.parts[sources[0]] = max(self.parts.get(sources[0], 0), select + 1)
+        return BackStep(self.index[id(node.data)], select, sources)
 
     def __deepcopy__(self, memo: Any) -> Schedule:
         return self  # clones run the same plan
+
+
+def _selected(node: Node) -> int | None:
+    """Which element of a table a node stands for, from 0."""
+    place: int | None = node.data.selectindex
+    return None if place is None else place - 1
 
 
 class Binding:
@@ -95,9 +105,9 @@ class Binding:
         (slot, place), *others = [(self.inputs[j], place) for j, place in targets] or [([None], 0)]
         return self.data[i], self.inputs[i], single, special, slot, place, others
 
-    def _backward_step(self, step: Step) -> tuple[Any, ...]:
-        i, _, select, _, targets = step
-        slots = [self.gradients[j] for j, _ in targets]
+    def _backward_step(self, step: BackStep) -> tuple[Any, ...]:
+        i, select, sources = step
+        slots = [self.gradients[j] for j in sources]
         only = slots[0] if len(slots) == 1 else None
         inputs = self.inputs[i]
         return self.data[i], inputs, len(inputs) == 1, self.gradients[i], self.sums[i], select, only, slots

@@ -10,7 +10,7 @@ import nn
 import torch7
 from torch7.tables import Table
 
-from .facts import Fact, Parts, facts, mark_shared, outputs, places
+from .facts import Fact, Parts, entries, facts, mark_shared, outputs, places
 from .gmodule import gModule
 from .graph import Graph
 
@@ -106,7 +106,7 @@ class View:
         mark_shared([box.fact for box in top.leaves() if box.fact is not None])
         becomes = self.add_states(g, states)
         if not plumbing:
-            self.add_outputs(g, becomes)
+            self.add_outputs(top, becomes)
 
     def fill(self, around: Box, g: Any) -> None:
         """Puts the boxes of a graph into the box around it, and notes the edges between them."""
@@ -143,15 +143,13 @@ class View:
             box.failed = any(id(node.data) in self.failed for node in nested_nodes(module))
         return box
 
-    def add_outputs(self, g: Any, becomes: dict[int, list[str]]) -> None:
+    def add_outputs(self, top: Box, becomes: dict[int, list[str]]) -> None:
         """The network's outputs, as boxes."""
-        made = outputs(g)
-        boxes = {box.fact.place: box for box in self.boxes if box.fact is not None}
-        for k, (place, parts, shape) in enumerate(made, 1):
-            title = f"output {k}" if len(made) > 1 else "output"
+        for k, (box, parts, shape) in enumerate(top.exits, 1):
+            title = f"output {k}" if len(top.exits) > 1 else "output"
             becoming = ", ".join(becomes.get(k, ()))
             self.boxes.append(Box(f"out{k}", None, shape, title, becoming, pill=True))
-            self.edges += edges(boxes[place], parts, self.boxes[-1], 0)
+            self.edges += edges(box, parts, self.boxes[-1], 0)
 
     def add_states(self, g: Any, states: Mapping[int, int] | None) -> dict[int, list[str]]:
         """Edges from what makes an output to the input that gets it in the next time step; what each output becomes."""
@@ -160,11 +158,8 @@ class View:
             return becomes
         if not isinstance(states, Mapping):
             raise TypeError(f"pygraphnn.draw: expected states as a dict of inputs to outputs, got {states!r:.80}")
-        made = outputs(g)
+        made, inputs = outputs(g), entries(g)
         boxes = {box.fact.place: box for box in self.boxes if box.fact is not None}
-        inner, several = places(g)[id(g.innode.data)], g.nInputs > 1
-        reads = [(fact.place, parts) for fact in facts(g) for source, parts in fact.sources if source == inner]
-        inputs = {parts[0] if several else 1: place for place, parts in reads}
         for i, k in states.items():
             if i not in inputs or k not in range(1, len(made) + 1):
                 raise ValueError(

@@ -6,7 +6,7 @@ import reprlib
 from typing import Any
 
 import nn
-import torch7
+from nn.checks import named
 from torch7.tables import is_table
 
 from .adapters import JustTable, ModuleFromCriterion
@@ -17,20 +17,18 @@ from .node import Node
 
 def wire(module: nn.Module, *nodes: Any) -> Node:
     """The node of `module` with the given node, or list of nodes, as inputs; without an argument a source node."""
+    who = named(module)
     if len(nodes) > 1:
-        raise TypeError(
-            f"{torch7.typename(module)}: Use {{input1, input2}} to pass multiple inputs. (In Python: a list of nodes.)"
-        )
+        raise TypeError(f"{who}: Use {{input1, input2}} to pass multiple inputs. (In Python: a list of nodes.)")
     node = Node({"module": module})
     if nodes:
         given = nodes[0]
         if isinstance(given, (list, tuple, dict)) and not given:
             raise ValueError(
-                f"{torch7.typename(module)}: cannot pass an empty table of inputs. To indicate no incoming "
+                f"{who}: cannot pass an empty table of inputs. To indicate no incoming "
                 "connections, leave the second set of parens blank."
             )
         given = given if is_table(given) else [given]
-        who = torch7.typename(module) or type(module).__name__
         check_nodes(given, "inputs", who)
         check_distinct(given, "inputs", who)
         for child in given:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-import torch7
 from torch7.dims import axis
 
+from ..checks import named
 from ..module import Module
 
 
@@ -42,7 +42,7 @@ class Along(Module):
 
     def _axis(self, x: np.ndarray) -> int:
         """The numpy axis of the dimension in x; raises IndexError when there is none."""
-        return axis(self.dimension, x.ndim, self.nInputDims, torch7.typename(self) or type(self).__name__)
+        return axis(self.dimension, x.ndim, self.nInputDims, named(self))
 
     def _getPositiveDimension(self, input: np.ndarray) -> int:
         """The dimension of `input`, counted from 1, that the module works along."""

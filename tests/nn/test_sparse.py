@@ -10,37 +10,14 @@ import pytest
 import nn
 import torch7
 from tests.support.nested import assert_same
-
-IN, OUT = 6, 3
-
-
-def numbers(*shape: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.support.sparse import IN, KEYS, OUT, VALUES, close, dense, filled, numbers
 
 
 def like(m: Any) -> nn.Linear:
     """An nn.Linear with the weight of a sparse layer."""
-    dense = nn.Linear(IN, len(m.bias))
-    dense.weight[...] = m.weight
-    dense.bias[...] = m.bias
-    dense.zeroGradParameters()
-    return dense
+    return dense(m.weight, m.bias)
 
 
-def filled(keys: list[Any], values: list[Any]) -> np.ndarray:
-    """Dense vectors with these values at these keys, counted from 1; what comes up twice is summed."""
-    x = np.zeros((len(keys), IN))
-    for row, k, v in zip(x, keys, values):
-        np.add.at(row, np.asarray(k, int) - 1, v)
-    return x
-
-
-def close(got: Any, want: Any) -> None:
-    assert_same(got, want, rtol=1e-12, atol=1e-14)
-
-
-KEYS = [[1, 4, 4], [], [6, 2]]
-VALUES = [np.array([0.5, 2, -1]), np.empty(0), np.array([-1.0, 3])]
 PAIRS = [np.stack([np.array(k, float), v], 1) for k, v in zip(KEYS, VALUES)]
 LEGACY = np.array([[[1.0, 0.5], [4, 2]], [[6, -1], [6, 3]]])
 
