@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -122,6 +124,24 @@ def lua_type(x: Any) -> str:
     return "function" if callable(x) else "userdata"
 
 
+def printed(x: float, spec: str) -> str:
+    """A number as LuaJIT's string.format prints it: a half of the last digit is rounded away from zero.
+
+    C and Python round it to the even digit: 14.0625 percent are 1.4062e+01.
+
+    >>> printed(14.0625, "11.4e"), printed(1.5625, ".3f"), printed(float("nan"), ".14g")
+    (' 1.4063e+01', '1.563', 'nan')
+    """
+    x, places = float(x), int(spec.partition(".")[2][:-1])
+    if math.isfinite(x):
+        if spec.endswith("f"):
+            rounded = Decimal(x).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=400))
+        else:
+            rounded = Context(places + spec.endswith("e"), ROUND_HALF_UP).create_decimal(x)
+        x = float(rounded) if math.isfinite(float(rounded)) else x  # the largest double may be rounded to more
+    return f"{x:{spec}}"
+
+
 def tostring(x: Any) -> str:
     """The text that Lua's `tostring` gives: numbers with up to 14 digits, `true`, `false`, `nil`; else Python's.
 
@@ -130,7 +150,7 @@ def tostring(x: Any) -> str:
     """
     kind = lua_type(x)
     if kind == "number":
-        return f"{x:.14g}"
+        return printed(x, ".14g")
     if isinstance(x, bytes):
         return x.decode(errors="replace")
     return {"boolean": str(x).lower(), "nil": "nil"}.get(kind) or str(x)

@@ -9,8 +9,8 @@ import numpy as np
 
 import torch7
 from torch7 import memory
+from torch7.blocks import each, flattened, small
 
-from ..kernels.blocks import each, flattened, small
 from ..module import Module
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import torch7
 from torch7 import memory
+from torch7.blocks import each
 from torch7.dtypes import sizes_of
 from torch7.memory import scratch
 
@@ -17,7 +18,6 @@ from ..checks import fitted, number, tensor
 from ..containers.sequential import Sequential
 from ..containers.table_containers import ConcatTable
 from ..kernels import elementary as kernels
-from ..kernels.blocks import each
 from ..kernels.masks import chosen, kept, room
 from ..layers.affine import MulConstant
 from ..tables.shape import Identity

@@ -9,10 +9,10 @@ import numpy as np
 
 import torch7
 from torch7 import memory
+from torch7.blocks import each, small
 
 from ..checks import shaped
 from ..kernels import softmax as kernels
-from ..kernels.blocks import each, small
 from ..module import Module
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from torch7 import memory
+from torch7.blocks import each
 from torch7.dims import axis
 from torch7.memory import scratch
 
 from ..checks import fitted, number
 from ..kernels import elementary as kernels
-from ..kernels.blocks import each
 from ..kernels.masks import chosen, room
 from ..module import Module
 from .elementwise import Elementwise, Pointwise

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import each
+from torch7.blocks import each
+
 from .sweeps import PerThread, Phases, Spans, Sweep, mirrored
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from torch7 import blocks
 from torch7.memory import scratch
 
-from . import blocks
 from .broadcasting import rows_of
 
 LONG = 32  # as many elements of a channel side by side are a row of their own

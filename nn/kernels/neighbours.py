@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from torch7.blocks import each
 from torch7.memory import scratch
 
-from .blocks import each
 from .elementary import power
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torch7 import memory
+from torch7.blocks import each
 
-from .blocks import each
 from .sweeps import PerThread, Phases, Spans, Sweep
 
 Codes = tuple[np.ndarray, np.ndarray, np.ndarray]

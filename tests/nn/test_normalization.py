@@ -9,9 +9,9 @@ import pytest
 
 import nn
 import torch7
-from nn.kernels import blocks
 from nn.kernels.broadcasting import rows_of
 from tests.support.contract import without
+from torch7 import blocks
 
 RNG = np.random.default_rng(5)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torch7.cmdline import tonumber
-from torch7.dtypes import tostring
+from torch7.dtypes import printed, tostring
 
 
 @given(st.floats(allow_nan=False) | st.integers(-(2**53), 2**53))
@@ -73,3 +73,39 @@ def test_tostring_keeps_fourteen_digits(x):
 def test_tostring_of_other_values():
     assert [tostring(x) for x in (True, False, None, "a", b"b", math.inf)] == ["true", "false", "nil", "a", "b", "inf"]
     assert tostring(np.float32(0.5)) == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("x", "spec", "text"),
+    [  # what LuaJIT 2.1 prints
+        (14.0625, "11.4e", " 1.4063e+01"),
+        (-14.0625, "11.4e", "-1.4063e+01"),
+        (np.float32(14.0625), "11.4e", " 1.4063e+01"),
+        (99999.5, "11.4e", " 1.0000e+05"),
+        (14.06249999999999, "11.4e", " 1.4062e+01"),
+        (1.7976931348623157e308, "11.4e", "1.7977e+308"),
+        (5e-324, "11.4e", "4.9407e-324"),
+        (-0.0, "11.4e", "-0.0000e+00"),
+        (float("-inf"), "11.4e", "       -inf"),
+        (float("nan"), "11.4e", "        nan"),
+        (10**300, "11.4e", "1.0000e+300"),
+        (1.5625, "2.3f", "1.563"),
+        (-0.0005, "2.3f", "-0.001"),
+        (0.125, ".2f", "0.13"),
+        (2.5, ".0f", "3"),
+        (1e300, ".1f", f"{int(1e300)}.0"),
+        (100 / 2**21, ".14g", "4.7683715820313e-05"),
+        (100000000000000.5, ".14g", "1e+14"),
+        (123456789012345, ".14g", "1.2345678901235e+14"),
+    ],
+)
+def test_numbers_are_rounded_as_luajit_does(x, spec, text):
+    assert printed(x, spec) == text
+
+
+@given(st.floats(allow_nan=False) | st.integers(-(2**60), 2**60).map(lambda n: n / 2**30))
+def test_only_halves_are_rounded_otherwise_than_in_python(x):
+    for spec in ("11.4e", ".14g", ".3f"):
+        printed_by_us = printed(x, spec)
+        if printed_by_us != f"{x:{spec}}":
+            assert abs(float(printed_by_us) - x) == pytest.approx(abs(float(f"{x:{spec}}") - x), rel=1e-9)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import torch7
+from torch7.tensor_functions import getnumthreads
 
 BLOCK = 1 << 19  # bytes
 
@@ -22,8 +22,8 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 def _pool() -> tuple[int, ThreadPoolExecutor]:
     if not _pools:
-        n = torch7.getnumthreads()
-        _pools.append((n, ThreadPoolExecutor(max(1, n - 1), "nn")))
+        n = getnumthreads()
+        _pools.append((n, ThreadPoolExecutor(max(1, n - 1), "torch7")))
     return _pools[0]
 
 
@@ -33,38 +33,40 @@ def flattened(*arrays: np.ndarray) -> Sequence[np.ndarray]:
     return [a.reshape(-1) for a in arrays] if contiguous else arrays
 
 
-def small(a: np.ndarray) -> bool:
+def small(a: np.ndarray, scale: int = 1) -> bool:
     """Whether an array of this size is worked off as a whole."""
-    return 2 * a.nbytes <= 3 * BLOCK
+    return 2 * a.nbytes <= 3 * BLOCK * scale
 
 
-def blocks(*arrays: np.ndarray) -> Iterator[Sequence[np.ndarray]]:
+def blocks(*arrays: Any, scale: int = 1) -> Iterator[Sequence[Any]]:
     """Views of the same rows of each array, block by block; small arrays come as they are, all rows at once.
+
+    The first array tells the size of the blocks; what is None among the others is None in every block.
 
     >>> [part.size for part, in blocks(np.zeros(200_000))]
     [65536, 65536, 65536, 3392]
     """
     first = arrays[0]
-    if small(first):
+    if small(first, scale):
         yield arrays
         return
-    rows = max(1, len(first) * BLOCK // first.nbytes)
+    rows = max(1, len(first) * BLOCK * scale // first.nbytes)
     for start in range(0, len(first), rows):
-        yield [a[start : start + rows] for a in arrays]
+        yield [None if a is None else a[start : start + rows] for a in arrays]
 
 
-def each(function: Callable[..., Any], *arrays: np.ndarray) -> list[Any]:
+def each(function: Callable[..., Any], *arrays: Any, scale: int = 1) -> list[Any]:
     """function(*parts) for every block of the arrays, on as many threads as matrix products use; the results in order.
 
     numpy lets other threads run while it computes. The number of threads is asked of torch7.getnumthreads once, when
-    it is needed first.
+    it is needed first. Blocks are `scale` times as large as usual.
 
     >>> each(len, np.ones(200_000))
     [65536, 65536, 65536, 3392]
     """
-    if small(arrays[0]):
+    if small(arrays[0], scale):
         return [function(*arrays)]
-    parts = list(blocks(*arrays))
+    parts = list(blocks(*arrays, scale=scale))
     todo = deque(enumerate(parts))
     results: list[Any] = [None] * len(parts)
 
