@@ -1,27 +1,10 @@
-"""Torch's fused updates of an array in place, rounded in Torch's order, and the cutting of long arrays into blocks."""
+"""Torch's fused updates of an array in place, rounded in Torch's order."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from torch7.memory import scratch
-
-# Elements updated at a time: the few arrays of one update then stay in the processor's cache.
-BLOCK = 65536
-
-
-def blocks(x: np.ndarray, *others: np.ndarray | None) -> Iterator[list[Any]]:
-    """The arrays, all of x's shape or None, cut alike along their first dimension into parts of about BLOCK elements.
-
-    >>> [part.shape for (part,) in blocks(np.zeros(100000))]
-    [(65536,), (34464,)]
-    """
-    rows = max(1, BLOCK * len(x) // max(1, x.size))
-    for start in range(0, len(x), rows):
-        yield [None if a is None else a[start : start + rows] for a in (x, *others)]
 
 
 def add(y: np.ndarray, a: float, x: np.ndarray) -> None:
@@ -34,7 +17,9 @@ def add(y: np.ndarray, a: float, x: np.ndarray) -> None:
     >>> y
     array([3., 6.])
     """
-    if a != 0:
+    if a == 1:
+        y += x
+    elif a != 0:
         y += np.multiply(x, a, out=scratch(y.shape, y.dtype))
 
 
@@ -62,3 +47,10 @@ def addcdiv(y: np.ndarray, a: float, x1: np.ndarray, x2: np.ndarray) -> None:
     quotient = np.multiply(x1, a, out=scratch(y.shape, y.dtype))
     quotient /= x2
     y += quotient
+
+
+def product(factors: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """factors * x in the type of x, where the factors may be of another."""
+    np.copyto(out, factors, casting="same_kind")
+    out *= x
+    return out

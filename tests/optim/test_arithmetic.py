@@ -1,27 +1,11 @@
-"""The updates in place and the blocks they are made in."""
+"""The updates in place."""
 
 from __future__ import annotations
 
-import hypothesis
-import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from optim.arithmetic import BLOCK, add, addcdiv, addcmul, blocks
-
-
-@hypothesis.given(st.lists(st.integers(0, 300), min_size=1, max_size=3).map(tuple))
-@hypothesis.settings(deadline=None)
-def test_blocks_are_views_that_cover_everything_once(shape: tuple[int, ...]) -> None:
-    x, y = np.broadcast_to(np.zeros(1), shape), np.broadcast_to(np.ones(1), shape)
-    parts = list(blocks(x, None, y))
-    assert sum(part.size for part, _, _ in parts) == x.size
-    row = x.size // max(1, len(x))
-    for part, none, other in parts:
-        assert part.size <= max(BLOCK, row)
-        assert none is None
-        assert other.shape == part.shape
-        assert not part.size or np.shares_memory(part, x)
+from optim.arithmetic import add, addcdiv, addcmul, product
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -35,3 +19,9 @@ def test_order_of_rounding(dtype: type) -> None:
     result = y.copy()
     add(result, 0.3, a)
     np.testing.assert_array_equal(result, y + factor * a)
+
+
+def test_a_product_has_the_type_of_x() -> None:
+    out = np.empty(2, np.float32)
+    assert product(np.array([2, 3]), np.array([0.5, 2.0], np.float32), out) is out
+    assert out.tolist() == [1, 6]

@@ -16,7 +16,7 @@ import pytest
 
 import optim
 import torch7
-from optim.arithmetic import BLOCK
+from torch7.blocks import BLOCK
 
 # Each optimizer with options that use all of its code.
 CONFIGS: dict[str, list[dict[str, Any]]] = {
@@ -27,8 +27,23 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
     ],
     "adam": [{"learningRate": 0.1}, {"beta1": 0.5, "beta2": 0.9, "weightDecay": 0.1, "learningRateDecay": 0.5}],
     "rmsprop": [{"learningRate": 0.1}, {"alpha": 0.9, "weightDecay": 0.1, "initialMean": 1, "epsilon": 1e-3}],
+    "adamax": [{"learningRate": 0.1}, {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3, "weightDecay": 0.1}],
+    "adagrad": [{"learningRate": 0.5}, {"learningRate": 0.5, "learningRateDecay": 0.5, "weightDecay": 0.1}],
+    "adadelta": [{}, {"rho": 0.5, "eps": 1e-3, "weightDecay": 0.1}],
+    "asgd": [{"eta0": 0.1}, {"eta0": 0.2, "lambda": 0.1, "alpha": 0.5, "t0": 2}],
+    "nag": [{"learningRate": 0.1}, {"momentum": 0.5, "learningRateDecay": 0.5, "weightDecay": 0.1}],
+    "rprop": [{}, {"stepsize": 0.5, "etaplus": 1.5, "etaminus": 0.25, "stepsizemax": 1, "niter": 2}],
 }
-every_optimizer = pytest.mark.parametrize("name", optim.__all__)
+every_optimizer = pytest.mark.parametrize("name", CONFIGS)
+decaying = pytest.mark.parametrize("name", [name for name in CONFIGS if name not in ("asgd", "rprop")])  # weightDecay
+RATE = dict.fromkeys(CONFIGS, "learningRate") | {"adadelta": "rho", "asgd": "eta0", "rprop": "etaplus"}
+STATE = {  # an array of each one's state
+    **dict.fromkeys(("sgd", "nag"), "dfdx"),
+    **dict.fromkeys(("adam", "adamax", "rmsprop"), "m"),
+    **dict.fromkeys(("adagrad", "adadelta"), "paramVariance"),
+    "asgd": "ax",
+    "rprop": "delta",
+}
 every_case = pytest.mark.parametrize(
     ("name", "config"), [(name, config) for name, configs in CONFIGS.items() for config in configs]
 )
@@ -64,7 +79,7 @@ def bowl(x: np.ndarray) -> tuple[float, np.ndarray]:
 
 def run(name: str, x: np.ndarray, config: Any, state: Any = None, steps: int = 5, opfunc: Opfunc = bowl) -> np.ndarray:
     for _ in range(steps):
-        x, _ = getattr(optim, name)(opfunc, x, config, state)
+        x, *_ = getattr(optim, name)(opfunc, x, config, state)
     return x
 
 
@@ -76,8 +91,9 @@ def start(n: int, dtype: Any = np.float64) -> np.ndarray:
 
 
 def test_index() -> None:
-    assert optim.__all__ == sorted(CONFIGS)
+    assert optim.__all__ == sorted(optim.__all__)
     assert all(callable(getattr(optim, name)) for name in optim.__all__)
+    assert set(CONFIGS) <= set(optim.__all__)
 
 
 @every_case
@@ -95,8 +111,10 @@ def test_state_defaults_to_config_and_an_empty_state_is_used(name: str, config: 
     shared, separate = dict(config), dict(config)
     state: dict[str, Any] = {}
     np.testing.assert_array_equal(run(name, start(7), shared), run(name, start(7), separate, state))
-    assert separate == config
-    assert set(shared) == {*config, *state}
+    written = {"eta0", "lambda", "alpha", "t0"} if name == "asgd" else set()
+    assert separate.items() >= config.items()
+    assert set(separate) == {*config, *written}
+    assert set(shared) == {*config, *state, *written}
     assert state
 
 
@@ -142,7 +160,15 @@ def test_copied_state_resumes_exactly_and_apart(name: str, config: dict[str, Any
 @every_optimizer
 @pytest.mark.parametrize("what", ["config", "state"])
 @pytest.mark.parametrize(
-    ("table", "got"), [([], "a list of length 0: an empty table"), ([1], "a list of length 1"), (3, "3"), ("a", "'a'")]
+    ("table", "got"),
+    [
+        ([], "a list of length 0: an empty table"),
+        ([1], "a list of length 1"),
+        (3, "3"),
+        ("a", "'a'"),
+        (np.zeros(3), "float64 of shape (3,)"),
+        (dict, "a type"),
+    ],
 )
 def test_what_is_no_mapping(name: str, what: str, table: Any, got: str) -> None:
     with pytest.raises(
@@ -154,16 +180,18 @@ def test_what_is_no_mapping(name: str, what: str, table: Any, got: str) -> None:
 @every_optimizer
 @pytest.mark.parametrize("value", ["0.1", True, np.zeros(1), 1j])
 def test_options_that_are_no_numbers(name: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"optim\.{name}: expected learningRate to be a number, got "):
-        getattr(optim, name)(bowl, start(3), {"learningRate": value})
+    with pytest.raises(TypeError, match=rf"optim\.{name}: expected {RATE[name]} to be a number, got "):
+        getattr(optim, name)(bowl, start(3), {RATE[name]: value})
 
 
-@every_optimizer
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name not in ("adadelta", "rprop")])
 def test_a_learning_rate_of_zero_is_no_absent_one(name: str) -> None:
-    np.testing.assert_array_equal(run(name, start(3), {"learningRate": 0}), start(3))
+    np.testing.assert_array_equal(run(name, start(3), {RATE[name]: 0}), start(3))
 
 
-@pytest.mark.parametrize(("name", "counter"), [("sgd", "evalCounter"), ("adam", "t")])
+@pytest.mark.parametrize(
+    ("name", "counter"), [("sgd", "evalCounter"), ("nag", "evalCounter"), ("adagrad", "evalCounter"), ("adam", "t")]
+)
 def test_counters(name: str, counter: str) -> None:
     with pytest.raises(ValueError, match=rf"optim\.{name}: expected state\.{counter} to be a whole number, got 1\.5"):
         getattr(optim, name)(bowl, start(3), {}, {counter: 1.5})
@@ -199,7 +227,7 @@ def test_any_shape(name: str, config: dict[str, Any], shape: tuple[int, ...]) ->
 
 
 @every_case
-@pytest.mark.parametrize("shape", [(2 * BLOCK + 17,), (BLOCK // 100, 203), (2, BLOCK + 3)])
+@pytest.mark.parametrize("shape", [(BLOCK // 2 + 17,), (BLOCK // 400, 203), (2, BLOCK // 4 + 3)])
 def test_more_than_one_block(name: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
     """An element's way does not depend on the block it is in."""
     x = np.empty(shape)
@@ -233,7 +261,7 @@ def test_no_allocation_after_the_first_step(name: str, config: dict[str, Any], d
     assert all(config[key] is value for key, value in buffers.items())
 
 
-@every_optimizer
+@decaying
 @pytest.mark.parametrize("decay", [0, 0.5])
 def test_weight_decay_changes_the_callers_gradient(name: str, decay: float) -> None:
     gradient = np.ones(3)
@@ -243,9 +271,19 @@ def test_weight_decay_changes_the_callers_gradient(name: str, decay: float) -> N
 
 @every_case
 def test_the_gradient_may_be_x_itself(name: str, config: dict[str, Any]) -> None:
+    if name in ("asgd", "nag", "rprop"):
+        pytest.skip("x changes before the gradient is read, as in Torch")
     config = {key: value for key, value in config.items() if key not in ("weightDecay", "nesterov")}
     got = run(name, start(4), dict(config), opfunc=lambda x: (0.0, x))
     np.testing.assert_array_equal(got, run(name, start(4), dict(config), opfunc=lambda x: (0.0, x.copy())))
+
+
+@every_optimizer
+def test_overflows_come_about_silently(name: str) -> None:
+    """A warning that is an error, as in these tests, would stop a step halfway."""
+    gradient = np.array([1e30, -1e30, 0], np.float32)
+    x = run(name, start(3, np.float32), {}, opfunc=lambda x: (0.0, gradient.copy()), steps=2)
+    assert x.dtype == np.float32
 
 
 # -- types
@@ -260,9 +298,9 @@ def test_float_follows_double(name: str, config: dict[str, Any], n: int, seed: i
     single = run(name, x, config32)
     assert single is x
     assert single.dtype == np.float32
-    assert all(v.dtype == np.float32 for v in config32.values() if isinstance(v, np.ndarray))
+    assert all(v.dtype in (np.float32, np.uint8) for v in config32.values() if isinstance(v, np.ndarray))
     # where the gradient x + 1 is next to nothing, the adaptive ones divide one rounding error by another
-    safe = np.abs(x + 1) > 0.05
+    safe = np.abs(x + 1) > (0.05 if name != "rprop" else 1)
     np.testing.assert_allclose(single[safe], double[safe], rtol=1e-4, atol=1e-4)
 
 
@@ -277,7 +315,7 @@ def test_numpy_numbers_as_options_keep_the_type(name: str) -> None:
 @every_optimizer
 @pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.array(2.0), np.int64(2)])
 def test_f_is_a_python_float(name: str, value: Any) -> None:
-    _, (f,) = getattr(optim, name)(lambda x: (value, x.copy()), start(3))
+    f = getattr(optim, name)(lambda x: (value, x.copy()), start(3))[1][0]
     assert type(f) is float
     assert f == 2
 
@@ -369,9 +407,7 @@ def test_errors_of_opfunc_pass_and_leave_x(name: str) -> None:
     np.testing.assert_array_equal(x, start(3))
 
 
-@pytest.mark.parametrize(
-    ("name", "key"), [("sgd", "dfdx"), ("adam", "m"), ("adam", "v"), ("adam", "denom"), ("rmsprop", "m")]
-)
+@pytest.mark.parametrize(("name", "key"), [*STATE.items(), ("adam", "v"), ("adam", "denom")])
 def test_state_of_another_x(name: str, key: str) -> None:
     x, config, gradient = start(3), CONFIGS[name][1], np.ones(3)
     for old, got in (
@@ -391,9 +427,20 @@ def test_read_only_arrays(name: str) -> None:
     frozen.flags.writeable = False
     with raises(ValueError, name, "x is changed in place, but is a read-only array"):
         getattr(optim, name)(bowl, frozen, config)
-    with raises(ValueError, name, "the gradient, with these options, is changed in place, but is a read-only array"):
-        getattr(optim, name)(lambda x: (0.0, frozen), start(3), config, {})
-    run(name, start(3), {}, opfunc=lambda x: (0.0, frozen))  # without weight decay it is only read
-    key = {"sgd": "dfdx", "adam": "m", "rmsprop": "m"}[name]
+    key = STATE[name]
     with raises(ValueError, name, f"state.{key} is changed in place, but is a read-only array"):
         getattr(optim, name)(bowl, start(3), config, {key: frozen})
+
+
+@every_optimizer
+def test_read_only_gradients(name: str) -> None:
+    frozen = np.ones(3)
+    frozen.flags.writeable = False
+    changes = {"rprop": {}} | {n: {"weightDecay": 0.1} for n in CONFIGS if n not in ("asgd", "rprop")}
+    if name in changes:
+        with raises(
+            ValueError, name, "the gradient, with these options, is changed in place, but is a read-only array"
+        ):
+            getattr(optim, name)(lambda x: (0.0, frozen), start(3), changes[name], {})
+    if name != "rprop":  # without weight decay it is only read
+        run(name, start(3), {}, opfunc=lambda x: (0.0, frozen))

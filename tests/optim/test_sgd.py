@@ -1,7 +1,8 @@
-"""What is special about sgd, beyond the recorded runs."""
+"""What is special about sgd, nag and asgd, beyond the recorded runs."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,8 @@ def test_the_counter_anneals_and_is_there_for_the_function() -> None:
 
 
 def test_a_rate_of_zero_keeps_x_even_from_infinity() -> None:
-    assert steps({"learningRate": 0}, [[np.inf, np.nan]], [1, 2]).tolist() == [1, 2]
+    with optim.nonfinite("ignore"):
+        assert steps({"learningRate": 0}, [[np.inf, np.nan]], [1, 2]).tolist() == [1, 2]
 
 
 def test_nesterov_with_a_read_only_gradient() -> None:
@@ -122,3 +124,104 @@ def test_nesterov_with_a_read_only_gradient() -> None:
     with pytest.raises(ValueError, match=r"^optim\.sgd: the gradient, with these options, is changed in place"):
         optim.sgd(lambda x: (0.0, frozen), np.zeros(2), config)
     assert config["dfdx"].tolist() == [1, 1]  # type: ignore[attr-defined]
+
+
+# -- nag
+
+
+def test_nag_looks_ahead_and_comes_back_after_an_error() -> None:
+    x, config = np.array([0.1, 0.7]), {"learningRate": 0.3, "momentum": 0.9}
+    for _ in range(3):
+        optim.nag(lambda x: (0.0, x * x), x, config)
+    before, velocity = x.copy(), config["dfdx"].copy()  # type: ignore[attr-defined]
+    for error in (KeyboardInterrupt, ValueError):
+
+        def fails(ahead: np.ndarray, error: type = error) -> None:
+            np.testing.assert_array_equal(ahead, before + 0.9 * velocity)
+            raise error
+
+        with pytest.raises(error):
+            optim.nag(fails, x, config)
+        np.testing.assert_array_equal(x, before)
+        np.testing.assert_array_equal(config["dfdx"], velocity)
+
+
+def test_nag_comes_back_from_a_buffer_that_does_not_fit() -> None:
+    x, config = np.array([1.0, 2.0]), {"dfdx": np.ones(2), "learningRates": np.ones(2), "deltaParameters": np.ones(3)}
+    with pytest.raises(ValueError, match=r"^optim\.nag: x is float64 .* but state\.deltaParameters is float64 of"):
+        optim.nag(lambda x: (0.0, np.ones(2)), x, config)
+    assert x.tolist() == [1, 2]
+    assert config["dfdx"].tolist() == [1, 1]
+
+
+def test_nag_whose_gradient_is_x_itself() -> None:
+    """In Torch's order: the velocity sees what the step made of x."""
+    x, config = np.array([4.0]), {"learningRate": 0.25, "momentum": 0.5}
+    found = [(optim.nag(lambda x: (0.0, x), x, config)[0].item(), config["dfdx"].item()) for _ in range(2)]  # type: ignore[attr-defined]
+    assert found == [(3, -0.75), (1.96875, -0.8671875)]
+
+
+@pytest.mark.parametrize("momentum", [0, -0.5, float("nan")])
+def test_nag_needs_momentum(momentum: float) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^optim\.nag: Momentum must be positive for Nesterov Accelerated Gradient, got {momentum}"
+    ):
+        optim.nag(lambda x: (0.0, x), np.ones(1), {"momentum": momentum})
+
+
+def test_individual_rates_of_nag() -> None:
+    config = {"learningRate": 0.5, "learningRates": np.array([2, 4])}
+    x, _ = optim.nag(lambda x: (0.0, np.ones(2)), np.zeros(2), config)
+    assert x.tolist() == [-1, -2]
+    assert config["deltaParameters"].tolist() == [2, 4]  # type: ignore[attr-defined]
+
+
+def test_nag_with_the_rate_of_zero_moves_by_momentum_alone() -> None:
+    x, _ = optim.nag(lambda x: (0.0, np.ones(1)), np.zeros(1), {"learningRate": 0, "dfdx": np.ones(1), "momentum": 0.5})
+    assert x.tolist() == [0.5]
+
+
+# -- asgd
+
+
+def test_asgd_averages_from_t0_on() -> None:
+    config: dict[str, Any] = {"eta0": 0.5, "lambda": 0, "t0": 2}
+    x, points = np.array([8.0]), []
+    for _ in range(5):
+        _, _, average = optim.asgd(lambda x: (0.0, x.copy()), x, config)
+        points.append(x.item())
+    assert average is config["ax"]
+    assert average.item() == np.mean(points[3:])
+
+
+def test_asgd_writes_its_defaults_into_config_where_they_are_absent() -> None:
+    config, state = {"eta0": 1, "alpha": None}, dict[str, Any]()
+    optim.asgd(lambda x: (0.0, x), np.ones(1), config, state)
+    assert config == {"eta0": 1, "alpha": 0.75, "lambda": 1e-4, "t0": 1e6}
+    assert type(config["eta0"]) is int
+    assert (state["t"], state["mu_t"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"eta0": 1.0, "lambda": -1.0, "alpha": 0.75},  # 1 / 0
+        {"eta0": 1.0, "lambda": -3.0, "alpha": 0.75},  # a root of -2
+        {"eta0": 1.0, "lambda": 1e200, "alpha": 2.0},  # out of range
+        {"eta0": 1.0, "lambda": 1e200, "alpha": -2.0},
+        {"eta0": float("inf"), "lambda": 0.0, "alpha": 0.75},
+    ],
+)
+def test_asgd_whose_next_rate_would_be_no_number(options: dict[str, float]) -> None:
+    x, config, state = np.ones(1), dict(options), dict[str, Any]()
+    expected = "optim.asgd: no eta_t after 1 steps with lambda {lambda}, eta0 {eta0} and alpha {alpha}"
+    with pytest.raises(ValueError, match=re.escape(expected.format(**options))):
+        optim.asgd(lambda x: (0.0, x), x, config, state)
+    assert x.tolist() == [1]
+    assert (config, state) == (options, {})
+
+
+def test_asgd_whose_next_rate_is_negative() -> None:
+    state: dict[str, Any] = {}
+    optim.asgd(lambda x: (0.0, x), np.ones(1), {"eta0": 1, "lambda": -3, "alpha": 1}, state)
+    assert state["eta_t"] == -0.5
