@@ -27,6 +27,7 @@ import torch7
 from model.gru import gru
 from model.lstm import lstm
 from model.rnn import rnn
+from torch7.dtypes import printed, tostring
 from util.char_split_lm_minibatch_loader import CharSplitLMMinibatchLoader
 from util.checkpoint import check_vocabulary, load_checkpoint, make_directory, network_of, save_loss_curve
 from util.corpus import builtin_corpus
@@ -34,6 +35,7 @@ from util.misc import UsageError, clone_list, initial_state, only_cpu, run
 from util.model_utils import clone_many_times, combine_all_parameters
 from util.options import check_options, resumed_options
 from util.report import Report
+from util.run_log import open_log
 from util.sampling import Sampler
 
 MODELS = {"lstm": lstm, "gru": gru, "rnn": rnn}
@@ -82,6 +84,7 @@ def command_line() -> torch7.CmdLine:
     cmd.option("-float", 0, "1 computes in float32: faster, and no longer the digits of Torch's DoubleTensor")
     cmd.option("-encoding", "bytes", "what a character is: bytes, or utf8 for the characters of a UTF-8 text")
     cmd.option("-sample_length", 300, "how many characters to sample at each evaluation. 0 = none")
+    cmd.option("-log", "", "also log each minibatch beside the checkpoints, as torch, csv, jsonl or tensorboard")
     cmd.text()
     return cmd
 
@@ -110,6 +113,7 @@ class Trainer:
         self.first = 1
         if opt.resume:
             self.resume(checkpoint)
+        self.log = open_log(opt.log, self.path, self.first - 1)
 
     def path(self, ending: str) -> Path:
         """A file that the run writes."""
@@ -206,7 +210,7 @@ class Trainer:
             doutput = self.criterions[t].backward(predictions[t], y[t])
             _, *dstate = self.rnns[t].backward([x[t], *states[t]], [*dstate, doutput])
         self.init_state_global = states[-1]  # carried over without a copy, as char-rnn does
-        np.clip(self.grad_params, -self.opt.grad_clip, self.opt.grad_clip, out=self.grad_params)
+        optim.clip_by_value(self.grad_params, self.opt.grad_clip)
         return loss, self.grad_params
 
     # -- the run
@@ -217,20 +221,30 @@ class Trainer:
         previous = signal.signal(signal.SIGINT, self.interrupt)
         self.report.start(iterations, self.first - 1)
         try:
-            with np.errstate(all="ignore"):  # the loss tells when numbers overflow
+            with np.errstate(all="ignore"), optim.nonfinite(tensors=self.protos.rnn):  # the loss tells of overflows
                 self.loop(iterations)
         finally:
             self.report.stop()
+            if self.log:
+                self.log.close()
             signal.signal(signal.SIGINT, previous)
 
     def loop(self, iterations: int) -> None:
         """All minibatches, one by one."""
         for i in range(self.first, iterations + 1):
-            loss, line, brief = self.iteration(i, iterations)
+            try:
+                loss, line, brief = self.iteration(i, iterations)
+            except FloatingPointError as error:
+                self.say(f"iteration {i}: {error}")
+                self.say(
+                    "loss is NaN.  Checkpoints from before have good parameters. A smaller -learning_rate may help."
+                )
+                break
             if i % self.opt.eval_val_every == 0 or i == iterations:
                 self.evaluate(i)
             self.report.step(i, line, brief, i % self.opt.print_every == 0)
-            if self.hopeless(loss):
+            if loss > self.train_losses[0] * 3:
+                self.say("loss is exploding, aborting.")
                 break
             if self.stopped and i < iterations:
                 self.leave(i)
@@ -242,31 +256,24 @@ class Trainer:
         _, (loss,) = optim.rmsprop(self.feval, self.params, self.optim_state)
         seconds = timer.time().real
         self.train_losses.append(loss)
-        if i % self.loader.ntrain == 0 and opt.learning_rate_decay < 1 and epoch >= opt.learning_rate_decay_after:
-            self.optim_state.learningRate *= opt.learning_rate_decay
-            factor, rate = opt.learning_rate_decay, self.optim_state.learningRate
-            self.say(f"decayed learning rate by a factor {factor:.14g} to {rate:.14g}")
         ratio = np.linalg.norm(self.grad_params) / np.linalg.norm(self.params)
+        if self.log:
+            self.log.add([i, loss, ratio, self.optim_state.learningRate])
+        if i % self.loader.ntrain == 0 and opt.learning_rate_decay < 1 and epoch >= opt.learning_rate_decay_after:
+            factor, after = opt.learning_rate_decay, opt.learning_rate_decay_after
+            rate = optim.exponential_decay(opt.learning_rate, i // self.loader.ntrain, factor, after)
+            self.optim_state.learningRate = rate
+            self.say(f"decayed learning rate by a factor {tostring(factor)} to {tostring(rate)}")
         line = (
-            f"{i}/{iterations} (epoch {epoch:.3f}), train_loss = {loss:6.8f}, "
+            f"{i}/{iterations} (epoch {printed(epoch, '.3f')}), train_loss = {loss:6.8f}, "
             f"grad/param norm = {ratio:6.4e}, time/batch = {seconds:.4f}s"
         )
         return loss, line, f"epoch {epoch:.2f}  loss {loss:.4f}  {seconds:.3f} s"
 
-    def hopeless(self, loss: float) -> bool:
-        """Whether there is no point in going on; says why."""
-        if loss != loss:
-            self.say("loss is NaN.  Checkpoints from before have good parameters. A smaller -learning_rate may help.")
-        elif loss > self.train_losses[0] * 3:
-            self.say("loss is exploding, aborting.")
-        else:
-            return False
-        return True
-
     def evaluate(self, i: int) -> None:
         """Validation loss, checkpoint and a sample."""
         self.val_losses[i] = loss = self.eval_split(2)
-        path = self.path(f"epoch{i / self.loader.ntrain:.2f}_{loss:.4f}.t7")
+        path = self.path(f"epoch{printed(i / self.loader.ntrain, '.2f')}_{loss:.4f}.t7")
         self.save(path, i, loss)
         if self.opt.sample_length:
             self.show_sample()

@@ -74,8 +74,7 @@ def train(net: nn.Sequential, data: tuple[np.ndarray, np.ndarray], options: argp
     params, gradients = net.getParameters()
     state = {"learningRate": options.learning_rate}
     for epoch in range(options.epochs):
-        if epoch >= options.epochs / 2:
-            state["learningRate"] *= 0.7
+        state["learningRate"] = optim.exponential_decay(options.learning_rate, epoch, 0.7, after=options.epochs / 2)
         net.training()
         losses = []
         for x, labels in minibatches(*data, options.batch_size):
@@ -91,29 +90,13 @@ def train(net: nn.Sequential, data: tuple[np.ndarray, np.ndarray], options: argp
         yield sum(losses) / len(losses)
 
 
-def predictions(net: nn.Sequential, pictures: np.ndarray) -> np.ndarray:
-    """The most likely label of every picture."""
+def confusions(net: nn.Sequential, pictures: np.ndarray, labels: np.ndarray) -> optim.ConfusionMatrix:
+    """Which digits the network takes for which."""
     net.evaluate()
-    return net.forward(pictures).argmax(1) + 1
-
-
-def confusion_matrix(labels: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """How many examples of each class (rows) were taken for which (columns)."""
-    matrix = np.zeros((CLASSES, CLASSES), int)
-    np.add.at(matrix, (labels - 1, found - 1), 1)
+    matrix = optim.ConfusionMatrix([str(digit) for digit in range(CLASSES)])
+    matrix.batchAdd(net.forward(pictures), labels)
+    matrix.updateValids()
     return matrix
-
-
-def told(matrix: np.ndarray) -> str:
-    """The matrix as a text, with the share of right ones of each class and of all."""
-    right = matrix.diagonal() / matrix.sum(1)
-    lines = ["which digit was taken for which (rows: what it is)", "     " + "".join(f"{d:5}" for d in range(CLASSES))]
-    lines += [
-        f"{d:5}" + "".join(f"{n:5}" for n in row) + f"  {share:7.2%}"
-        for d, (row, share) in enumerate(zip(matrix, right))
-    ]
-    lines.append(f"mean of the classes {right.mean():.2%}, of all pictures {matrix.trace() / matrix.sum():.2%}")
-    return "\n".join(lines)
 
 
 def draw_filters(net: nn.Sequential, picture: np.ndarray, path: Path) -> None:
@@ -135,30 +118,8 @@ def draw_filters(net: nn.Sequential, picture: np.ndarray, path: Path) -> None:
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     figure.suptitle("Filters of the first layer (blue: positive, red: negative), and their answers to one picture")
-    save(figure, path)
-
-
-def draw_confusion(matrix: np.ndarray, path: Path) -> None:
-    """The confusion matrix; the wrong ones stand out in red."""
-    figure = optional("matplotlib.figure", "course", "the picture of the confusions").Figure(
-        (6, 6), layout="constrained"
-    )
-    axes = figure.subplots()
-    wrong = matrix * (1 - np.eye(CLASSES))
-    axes.imshow(wrong, "Reds", vmin=0, vmax=max(3, wrong.max()))
-    for i, j in np.ndindex(matrix.shape):
-        if matrix[i, j]:
-            axes.text(j, i, matrix[i, j], ha="center", va="center", color="black" if i == j else "darkred")
-    axes.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="taken for", ylabel="is a")
-    axes.set_title(f"{int(wrong.sum())} of {matrix.sum()} digits were taken for another")
-    save(figure, path)
-
-
-def save(figure: Any, path: Path) -> None:
-    """Writes the picture, and says so."""
     with replacing(path) as draft:
         figure.savefig(draft, dpi=120)
-    print(f"wrote {path}")
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -194,14 +155,18 @@ def main(words: list[str] | None = None) -> float:
     track = optional("rich.progress", "course", "the progress bar").track
     for epoch, loss in enumerate(track(train(net, data, options), "training", options.epochs), 1):
         if epoch % 5 == 0 or epoch == options.epochs:
-            share = (predictions(net, held_out[0]) == held_out[1]).mean()
+            share = confusions(net, *held_out).totalValid
             print(f"epoch {epoch:3}: loss {loss:.4f}, {share:.2%} of the held-out digits are right")
-    matrix = confusion_matrix(held_out[1], predictions(net, held_out[0]))
-    print(told(matrix))
+    matrix = confusions(net, *held_out)
+    print(f"which digit (row) was taken for which (column)\n{matrix}")
     an_eight = held_out[0][held_out[1] == 9][0]
-    draw_filters(net, an_eight, options.output / "cnn-filters.png")
-    draw_confusion(matrix, options.output / "cnn-confusion.png")
-    return float(matrix.trace() / matrix.sum())
+    filters, confusion = options.output / "cnn-filters.png", options.output / "cnn-confusion.png"
+    draw_filters(net, an_eight, filters)
+    print(f"wrote {filters}")
+    wrong = matrix.mat.sum() - matrix.mat.trace()
+    matrix.save(confusion, title=f"{wrong} of {matrix.mat.sum()} digits were taken for another")
+    print(f"wrote {confusion}")
+    return matrix.totalValid
 
 
 if __name__ == "__main__":

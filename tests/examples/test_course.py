@@ -9,6 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import nn
+
 COURSE = Path(__file__).parents[2] / "examples" / "course"
 
 
@@ -29,7 +31,9 @@ def test_cnn_reads_at_least_98_of_100_digits(tmp_path: Path, capsys: pytest.Capt
     share = cnn.main(["--output", str(tmp_path)])
     assert share >= 0.98
     told = capsys.readouterr().out
-    assert f"of all pictures {share:.2%}" in told
+    assert f"{share:.2%} of the held-out digits are right" in told
+    assert f"global correct: {share * 100:.14g}%" in told
+    assert "[class: 9]" in told
     assert "1438 pictures to learn from, 359 held out" in told
     for name in ("cnn-filters.png", "cnn-confusion.png"):
         assert f"wrote {tmp_path / name}" in told
@@ -46,8 +50,11 @@ def test_cnn_never_trains_on_what_is_held_out() -> None:
 
 
 def test_cnn_counts_confusions() -> None:
-    matrix = cnn.confusion_matrix(np.array([1, 1, 10]), np.array([1, 3, 10]))
-    assert (matrix[0, 0], matrix[0, 2], matrix[9, 9], matrix.sum()) == (1, 1, 1, 3)
+    net = nn.Sequential().add(nn.View(10))
+    matrix = cnn.confusions(net, np.eye(10)[[0, 2, 9]], np.array([1, 1, 10]))
+    assert (matrix.mat[0, 0], matrix.mat[0, 2], matrix.mat[9, 9], matrix.mat.sum()) == (1, 1, 1, 3)
+    assert matrix.name(10) == "9"
+    assert matrix.totalValid == 2 / 3
 
 
 @pytest.mark.parametrize(

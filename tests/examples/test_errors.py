@@ -91,6 +91,7 @@ NONE = " (-help lists the options)"
         ("-val_frac -0.5", "-val_frac should be between 0 and 1, got -0.5"),
         ("-model transformer", "-model should be one of lstm, gru, rnn, got transformer"),
         ("-encoding latin1", "-encoding should be one of bytes, utf8, got latin1"),
+        ("-log tsv", "-log should be one of torch, csv, jsonl, tensorboard, got tsv"),
         ("-float 2", "-float should be one of 0, 1, got 2"),
         ("-sample_length 0.5", "-sample_length should be a whole number from 0 on, got 0.5"),
         ("-seed nan", "-seed should be a whole number of 64 bits, got nan"),

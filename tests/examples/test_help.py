@@ -32,7 +32,7 @@ TRAIN = {
     "gpuid": "0",
     "opencl": "0",
 }
-OWN = {"resume": "", "float": "0", "encoding": "bytes", "sample_length": "300"}
+OWN = {"resume": "", "float": "0", "encoding": "bytes", "sample_length": "300", "log": ""}
 SAMPLE = {
     "seed": "123",
     "sample": "1",

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 import train
 
+import optim
 import torch7
+from util import run_log
 
 from .programs import TINY, Result, call, place, process, start
 
@@ -232,3 +234,31 @@ class TestProcess:
             _, err = running.communicate(timeout=60)
         assert running.returncode == 130
         assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("format", run_log.ENDINGS)
+def test_the_log_goes_on_where_the_run_does(format: str) -> None:
+    """It was 3 minibatches further than the checkpoint that the run goes on from."""
+    whole = call("train", f"{TINY} -log {format} -eval_val_every 21 -savefile whole")
+    first = call("train", f"{TINY} -log {format} -max_epochs 1 -eval_val_every 21")
+    assert (whole.status, first.status) == (0, 0)
+    path = saved(first)[0]
+    assert call("train", f"-resume {path} -log {format}").status == 0
+    logs = [optim.Logger.from_file(f"cv/lm_{name}_{run_log.ENDINGS[format]}") for name in ("whole", "lstm")]
+    assert logs[0].names == logs[1].names == run_log.SYMBOLS
+    assert logs[0].symbols == logs[1].symbols
+    assert logs[0].symbols[0] == list(range(1, 25))
+
+
+def test_a_log_that_begins_in_the_middle() -> None:
+    first = call("train", f"{TINY} -eval_val_every 10")
+    assert call("train", f"-resume {saved(first)[0]} -log csv").status == 0
+    assert optim.Logger.from_file("cv/lm_lstm_loss.csv").symbols[0] == list(range(11, 25))
+
+
+def test_a_log_that_is_none() -> None:
+    first = call("train", f"{TINY} -eval_val_every 10")
+    Path("cv/lm_lstm_loss.csv").write_text("a,b\n1,2,3\n")
+    result = call("train", f"-resume {saved(first)[0]} -log csv")
+    assert result.status == 2
+    assert "cv/lm_lstm_loss.csv: line 2 has 3 values, expected 2" in result.err

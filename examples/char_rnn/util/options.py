@@ -7,11 +7,12 @@ from typing import Any
 import torch7
 
 from .misc import UsageError, expect
+from .run_log import ENDINGS
 
 # what a resumed run may do otherwise than before
 CHANGEABLE = {
     *("data_dir", "max_epochs", "print_every", "eval_val_every", "checkpoint_dir", "savefile", "sample_length"),
-    *("resume", "gpuid", "opencl", "accurate_gpu_timing"),
+    *("resume", "log", "gpuid", "opencl", "accurate_gpu_timing"),
 }
 
 
@@ -29,9 +30,10 @@ def check_options(opt: Any) -> None:
         "model": ("lstm", "gru", "rnn"),
         "encoding": ("bytes", "utf8"),
         "float": (0, 1),
+        "log": ("", *ENDINGS),
     }
     for name, values in choices.items():
-        expect(opt, name, opt[name] in values, f"one of {', '.join(map(str, values))}")
+        expect(opt, name, opt[name] in values, f"one of {', '.join(str(value) for value in values if value != '')}")
     expect(opt, "learning_rate_decay_after", opt.learning_rate_decay_after >= 0, "at least 0")
     expect(
         opt, "sample_length", isinstance(opt.sample_length, int) and opt.sample_length >= 0, "a whole number from 0 on"
