@@ -81,6 +81,15 @@ def test_examples_of_the_page_on_debugging_run(tmp_path, monkeypatch, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["my_net.svg"]
 
 
+def test_examples_of_the_page_on_optimizers_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = run_page("optim.md", "optim.py")
+    told = re.findall(r"(?:print\(.*\)  # |```\n(?=optim))(.*)$", page, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == told
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"train.log", "train.png", "validation.svg", "confusion.png"}
+
+
 def test_pictures_are_what_the_examples_draw(tmp_path):
     subprocess.run([sys.executable, "docs/pictures.py", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
 
