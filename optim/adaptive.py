@@ -182,6 +182,7 @@ def rmsprop(
     if new:
         call.state["tmp"] = None  # Torch renews both together
         call.buffer("m").fill(initialMean)
+    m, tmp = call.buffer("m"), call.buffer("tmp")
 
     def update(p: Any, g: Any, m: Any, tmp: Any) -> None:
         add(g, wd, p)
@@ -191,8 +192,8 @@ def rmsprop(
         tmp += epsilon
         addcdiv(p, -lr, g, tmp)
 
-    call.update(update, x, dfdx, call.buffer("m"), call.buffer("tmp"))
-    beside(call.buffer("m"))["steps"] = steps + 1
+    call.update(update, x, dfdx, m, tmp)
+    beside(m)["steps"] = steps + 1
     return x, [fx]
 
 

@@ -140,11 +140,7 @@ class Call:
             raise ValueError(f"{self.name}: x is {described(self.x)}, but {what} is {described(a)}")
 
     def _number(self, table: Options, key: str, default: float | None) -> float:
-        value = default if absent(table, key) else table[key]
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{self.name}: expected {key} to be a number, got {described(value)}")
-        # arithmetic with a Python float keeps the type of an array, with a numpy scalar it may not
-        return float(value)
+        return real(self.name, key, default if absent(table, key) else table[key])
 
     def _writeable(self, what: str, a: np.ndarray) -> None:
         if not a.flags.writeable:
@@ -193,17 +189,27 @@ def number(f: Any) -> Any:
     return float(f) if isinstance(f, numbers.Real) or (isinstance(f, np.ndarray) and f.ndim == 0) else f
 
 
+def real(name: str, what: str, value: Any) -> float:
+    """A number, checked: with a Python float, arithmetic keeps the type of an array, with a numpy scalar it may not.
+
+    >>> real("optim.sgd", "momentum", np.float32(0.5))
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected {what} to be a number, got {described(value)}")
+    return float(value)
+
+
 def positive(name: str, what: str, value: Any) -> float:
     """A number above 0, checked.
 
     >>> positive("optim.clip_by_norm", "limit", 5)
     5.0
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected {what} to be a number, got {described(value)}")
-    if not float(value) > 0:
+    checked = real(name, what, value)
+    if not checked > 0:
         raise ValueError(f"{name}: expected {what} to be positive, got {value}")
-    return float(value)
+    return checked
 
 
 def loss(what: str, result: Any) -> float:

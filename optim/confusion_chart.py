@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import math
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from torch7.optional import optional
-from torch7.replacing import replacing
+from torch7.replacing import replace, suffix_of
 
 from .confusion_picture import Arrangement, printable
 from .pictures import breadth, fonts, new_figure, quietly
@@ -26,18 +25,10 @@ RIGHT, WRONG = np.array([43, 110, 172]) / 255, np.array([203, 33, 28]) / 255
 def save(confusion: Any, path: str | os.PathLike[str], sortmode: str | None, title: str | None, dpi: float) -> None:
     """Draws a matrix to a file in the format that its suffix names."""
     who = "optim.ConfusionMatrix.save"
-    path = Path(path)
-    format = path.suffix[1:].lower()
-    if format not in FORMATS:
-        known = ", ".join(f".{name}" for name in FORMATS)
-        raise ValueError(f"{who}: unknown suffix {path.suffix!r} of {str(path)!r}, expected one of {known}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{who}: there is no folder {str(path.parent)!r} to write {path.name} to")
+    format = suffix_of(path, FORMATS, who)
     if not dpi > 0:
         raise ValueError(f"{who}: expected a dpi above 0, got {dpi}")
-    picture = drawn(confusion, format, sortmode, title, dpi, who)
-    with replacing(path) as draft:
-        Path(draft).write_bytes(picture)
+    replace(path, drawn(confusion, format, sortmode, title, dpi, who))
 
 
 def png(confusion: Any) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from torch7 import registry
 from torch7.blocks import each
 from torch7.memory import scratch
+from torch7.tensor_functions import told_nonfinite
 
 BOOL = np.dtype(bool)
 
@@ -63,10 +64,10 @@ def demand_finite(where: str, f: Any, g: np.ndarray | None, x: np.ndarray, trial
     if isinstance(f, float) and not math.isfinite(f):
         told.append(f"the loss is {f}")
     if g is not None and not finite(g):
-        told.append(f"the gradient has {_counted(g)}{_first(tensors)}")
+        told.append(f"the gradient has {told_nonfinite(g)}{_first(tensors)}")
     if told:
         if not finite(x):
-            told.append(f"x itself has {_counted(x)}")
+            told.append(f"x itself has {told_nonfinite(x)}")
         raise FloatingPointError(f"{where} {' and '.join(told)}; x keeps the values it had before")
 
 
@@ -85,11 +86,6 @@ def finite(a: np.ndarray) -> bool:
 
 def _part_finite(part: np.ndarray) -> np.bool:
     return np.isfinite(part, out=scratch(part.shape, BOOL)).all()
-
-
-def _counted(a: np.ndarray) -> str:
-    counts = (("NaN", int(np.isnan(a).sum())), ("infinite", int(np.isinf(a).sum())))
-    return f"{' and '.join(f'{n} {kind}' for kind, n in counts if n)} of {a.size} elements"
 
 
 def _first(tensors: Any) -> str:

@@ -6,9 +6,8 @@ Each is a pure function of the first rate and of how far training is: set `confi
 from __future__ import annotations
 
 import math
-import numbers
 
-from .common import described, positive
+from .common import positive, real
 
 
 def exponential_decay(initial: float, epochs: int, factor: float = 0.97, after: float = 10) -> float:
@@ -73,8 +72,7 @@ def inverse_time_decay(initial: float, steps: int, decay: float) -> float:
 
 
 def _whole(name: str, what: str, value: int, least: int = 0) -> int:
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected {what} to be a number, got {described(value)}")
+    real(name, what, value)
     if not (least <= value < math.inf and value == int(value)):
         raise ValueError(f"{name}: expected {what} to be a whole number of at least {least}, got {value}")
     return int(value)

@@ -18,6 +18,7 @@ import torch7
 from nn.checks import named, note
 from torch7.dims import whole
 from torch7.tables import is_table, pairs
+from torch7.tensor_functions import told_nonfinite
 
 from .drawing import draw, picture
 from .gmodule import gModule
@@ -162,8 +163,7 @@ def _nonfinite(x: Any) -> str:
     x = np.asarray(x) if isinstance(x, (float, np.floating)) else x
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fc" or np.isfinite(x).all():
         return ""
-    counts = (("NaN", int(np.isnan(x).sum())), ("infinite", int(np.isinf(x).sum())))
-    return f"{' and '.join(f'{n} {kind}' for kind, n in counts if n)} of {x.size} elements"
+    return told_nonfinite(x)
 
 
 # -- on the screen

@@ -21,7 +21,7 @@ import numpy as np
 
 import torch7
 from torch7 import memory
-from torch7.replacing import replacing
+from torch7.replacing import replace, suffix_of
 
 __all__ = ["RendererMissing", "dot", "dotEscape", "graphvizFile", "graphvizLayout", "render", "show", "write"]
 
@@ -100,24 +100,14 @@ def write(dot_text: str, path: str | os.PathLike[str], algorithm: str = "dot") -
     the suffix .dot, before RendererMissing is raised.
     """
     path = Path(path)
-    format = path.suffix[1:].lower()
-    if format not in FORMATS:
-        known = ", ".join(f".{name}" for name in FORMATS)
-        raise ValueError(f"pygraphnn.write: unknown suffix {path.suffix!r} of {str(path)!r}, expected one of {known}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"pygraphnn.write: there is no folder {str(path.parent)!r} to write {path.name} to")
+    format = suffix_of(path, FORMATS, "pygraphnn.write")
     try:
         picture = render(dot_text, format, algorithm)
     except RendererMissing as error:
         beside = path.with_suffix(".dot")
-        _replace(beside, render(dot_text, "dot"))
+        replace(beside, render(dot_text, "dot"))
         raise RendererMissing(f"{error} The graph is in {beside}, as text.") from None
-    _replace(path, picture)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    with replacing(path) as draft:
-        Path(draft).write_bytes(content)
+    replace(path, picture)
 
 
 def _encoded(text: str) -> bytes:

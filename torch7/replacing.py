@@ -6,7 +6,8 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -32,3 +33,27 @@ def replacing(filename: str | os.PathLike[str]) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
             os.remove(draft)
         raise
+
+
+def suffix_of(path: str | os.PathLike[str], formats: Collection[str], who: str) -> str:
+    """The format that a file's suffix names, one of `formats`; `who` begins the errors.
+
+    Raises ValueError for any other suffix, FileNotFoundError where there is no folder to write to.
+
+    >>> suffix_of("loss.PNG", ("png", "svg"), "draw")
+    'png'
+    """
+    path = Path(path)
+    format = path.suffix[1:].lower()
+    if format not in formats:
+        known = ", ".join(f".{name}" for name in formats)
+        raise ValueError(f"{who}: unknown suffix {path.suffix!r} of {str(path)!r}, expected one of {known}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{who}: there is no folder {str(path.parent)!r} to write {path.name} to")
+    return format
+
+
+def replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a whole file, which takes the place of an older one only when it is complete."""
+    with replacing(path) as draft:
+        Path(draft).write_bytes(content)

@@ -346,3 +346,14 @@ def setnumthreads(n: int) -> None:
     if n < 1:
         raise ValueError(f"torch7.setnumthreads: expected at least 1 thread, got {n}")
     optional("threadpoolctl", "threads", "torch7.setnumthreads").threadpool_limits(limits=int(n))
+
+
+def told_nonfinite(a: np.ndarray) -> str:
+    """How many elements are NaN or infinite, in words; nothing if all are finite.
+
+    >>> told_nonfinite(np.array([0.0, np.nan, np.inf])), told_nonfinite(np.zeros(3))
+    ('1 NaN and 1 infinite of 3 elements', '')
+    """
+    counts = (("NaN", int(np.isnan(a).sum())), ("infinite", int(np.isinf(a).sum())))
+    told = " and ".join(f"{n} {kind}" for kind, n in counts if n)
+    return told and f"{told} of {a.size} elements"
