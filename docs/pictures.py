@@ -28,6 +28,10 @@ def main(folder: Path) -> None:
     net.forward([np.arange(1, 51), *[np.zeros((50, 128)) for _ in range(4)]])
     states = {2: 1, 3: 2, 4: 3, 5: 4}
     pygraphnn.draw(net, folder / "char_rnn_lstm.svg", title="One time step of char-rnn's LSTM", states=states)
+    net = pygraphnn.lstm(10, 20, input="vectors", output="h", peepholes="diagonal")
+    net.forward([np.ones((5, 10)), *pygraphnn.initial_states(net, 5)])
+    title = "One time step of an LSTM with peepholes"
+    pygraphnn.draw(net, folder / "lstm_peepholes.svg", title=title, states={2: 1, 3: 2})
 
 
 if __name__ == "__main__":

@@ -36,14 +36,15 @@ class Module:
     A layer writes `updateOutput(input)`, `updateGradInput(input, gradOutput)` and, with parameters,
     `accGradParameters(input, gradOutput, scale=1)`. Class attributes declare the rest: `PARAMETERS`, pairs of names
     of a parameter and its gradient; `BUFFERS`, fields that clearState() empties besides output and gradInput;
-    `TRANSIENT`, attributes that are Python's own and never saved; `ROWWISE`, whether row i of the output depends on
-    row i of the input only.
+    `LEARNED`, tensors that forward changes for good, in place; `TRANSIENT`, attributes that are Python's own and never
+    saved; `ROWWISE`, whether row i of the output depends on row i of the input only.
 
     `output` and `gradInput` are written again by the next call: who keeps a result copies it.
     """
 
     PARAMETERS: tuple[tuple[str, str], ...] = (("weight", "gradWeight"), ("bias", "gradBias"))
     BUFFERS: tuple[str, ...] = ("output", "gradInput")
+    LEARNED: tuple[str, ...] = ()
     TRANSIENT: tuple[str, ...] = ()
     ROWWISE = False
 

@@ -23,6 +23,7 @@ from torch7.tables import is_table
 from .adapters import ModuleFromCriterion
 from .gmodule import gModule
 from .node import headline
+from .unroll import Unroll
 
 FAMILIES = ("layers", "spatial", "activations", "tables", "criterions", "containers", "normalization")
 HOMES = {"container": "containers", "criterion": "criterions"}
@@ -196,8 +197,8 @@ def _meant(module: Any) -> Any:
 
 def family(module: Any) -> str:
     """One of FAMILIES, by the package that holds the class or one it derives from; "graphs", or "other"."""
-    if isinstance(module, (gModule, ModuleFromCriterion)):
-        return "graphs" if isinstance(module, gModule) else "criterions"
+    if isinstance(module, (gModule, Unroll, ModuleFromCriterion)):
+        return "criterions" if isinstance(module, ModuleFromCriterion) else "graphs"
     for cls in type(module).__mro__:
         package, _, home = cls.__module__.partition(".")
         home = HOMES.get(home.partition(".")[0], home.partition(".")[0])

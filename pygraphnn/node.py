@@ -23,18 +23,29 @@ from torch7.tables import is_table
 from . import graph
 
 _HERE = tuple(os.path.join(os.path.dirname(str(module.__file__)), "") for module in (graph, nn, torch7))
+_CELLS = os.path.join(_HERE[0], "cells.py")
 
 
 def place() -> str:
-    """Where the script is that makes a node: "[file]:line_function". Another runtime may put its own in its place."""
+    """Where the script is that makes a node: "[file]:line_function". Another runtime may put its own in its place.
+
+    A node of a cell of the library's tells the script's line that asked for the cell, and that of the cell.
+    """
     frame: FrameType | None = sys._getframe(1)
+    cell = ""
     while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        if frame.f_code.co_filename == _CELLS and not cell:
+            cell = f", pygraphnn/cells.py:{frame.f_lineno} in {_function(frame)}"
         frame = frame.f_back
     if frame is None:
         return "[?]:-1_"
-    # the function around a lambda or comprehension says more than "<lambda>"
+    return f"[{_file(frame.f_code.co_filename)}]:{frame.f_lineno}_{_function(frame)}{cell}"
+
+
+def _function(frame: FrameType) -> str:
+    """The function that runs: the one around a lambda or comprehension, which says more than "<lambda>"."""
     names = [name for name in frame.f_code.co_qualname.split(".") if not name.startswith("<")]
-    return f"[{_file(frame.f_code.co_filename)}]:{frame.f_lineno}_{names[-1] if names else ''}"
+    return names[-1] if names else ""
 
 
 def _file(name: str) -> str:

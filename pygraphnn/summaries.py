@@ -17,6 +17,7 @@ from torch7.cloning import deep_copy
 from . import facts
 from .counting import multiply_adds
 from .gmodule import gModule
+from .unroll import Unroll
 
 WIDTH = 100  # columns of text
 COUNTED = multiply_adds.registry[object]  # by whom a module without a formula is
@@ -71,7 +72,8 @@ def summary(net: Any, input: Any) -> Summary:
     It tells each one's module, the name annotated to its node, the shape of its output, its parameters and its
     multiply-adds: those of matrix products and convolutions (see pygraphnn.counting); nothing else is counted. Rows
     with the same letter have the same parameters, which are in the total once; a module that runs twice has two rows.
-    A container's own row has only what is in none of its modules.
+    A container's own row has only what is in none of its modules. The step of an Unroll is there once, with the shapes
+    of one time step and the multiply-adds of all.
 
     The network stays as it is, as do its input and the random numbers: a copy is run, in evaluate mode. `net` may be
     any nn.Module. Returns a Summary, with `rows` and totals for programs. Raises TypeError for what is no module; other
@@ -156,10 +158,22 @@ class Watch:
             nodes = [node for node in self.module.forwardnodes if node.data.module is not None]
             for inner, node in zip(call.inside, nodes):
                 inner.name = str(node.data.annotations.get("name") or "")
+        elif isinstance(self.module, Unroll):
+            call.inside = over_time(call.inside)
         return output
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Watch:
         return Watch(memo[id(self.module)], self.stack, self.replaced)
+
+
+def over_time(steps: list[Call]) -> list[Call]:
+    """The calls of all time steps as one, which tells how it looks in the first and counts what all of them did."""
+    rows = [[call for _, call in step.walk()] for step in steps]
+    if len({tuple(call.text for call in step) for step in rows}) != 1:
+        return steps
+    for calls in zip(*rows):
+        calls[0].multiply_adds = sum(call.multiply_adds for call in calls)
+    return steps[:1]
 
 
 # -- the table

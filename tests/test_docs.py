@@ -16,6 +16,8 @@ import optim
 import pygraphnn
 import torch7
 
+from .support.mpi import mpirun, needs_mpi
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -88,6 +90,29 @@ def test_examples_of_the_page_on_optimizers_run(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == told
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {"train.log", "train.png", "validation.svg", "confusion.png"}
+
+
+def test_examples_of_the_page_on_recurrent_networks_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = run_page("cells.md", "cells.py")
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)$", page, re.MULTILINE)
+    assert [path.name for path in tmp_path.iterdir()] == ["lstm_peepholes.svg"]
+
+
+def test_examples_of_the_page_on_sequences_run(capsys):
+    page = run_page("unroll.md", "unroll.py")
+    told = re.findall(r"print\(.*\)  # (.*)$", page, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == told
+
+
+@needs_mpi
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_script_of_the_page_on_processes_runs(processes, tmp_path):
+    page = (ROOT / "docs" / "distributed.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (told,) = re.findall(r"```\n(loss.*?)```", page, re.DOTALL)
+    (tmp_path / "script.py").write_text(code)
+    assert mpirun(processes, tmp_path / "script.py") == (0, told, "")
 
 
 def test_pictures_are_what_the_examples_draw(tmp_path):

@@ -70,6 +70,10 @@ def multinomial(gen: Generator, p: Any, n: Any, replacement: Any = False, result
         raise ValueError(f"torch7.multinomial: cannot draw {n} of {rows.shape[1]} without replacement")
     if result is not None and (not isinstance(result, np.ndarray) or result.dtype != np.int64):
         raise TypeError(f"torch7.multinomial: expected a torch.LongTensor for the result, got {describe(result)}")
+    if n == 1 and result is None and p.ndim == 1:  # a character: what follows takes longer
+        with np.errstate(all="ignore"):
+            cumulative = _shares(p)
+        return np.array([bisect_left(cumulative, gen.uniforms()) + 1])
     out = memory.resized(result, (n,) if p.ndim == 1 else (len(rows), n), np.int64)
     draw = _with_replacement if replacement else _without_replacement
     with np.errstate(all="ignore"):  # 0/0 when all the probability is drawn already
@@ -80,15 +84,28 @@ def multinomial(gen: Generator, p: Any, n: Any, replacement: Any = False, result
     return out
 
 
-def _shares(row: np.ndarray) -> np.ndarray:
-    """The cumulative probabilities of a row, up to 1."""
-    cumulative = row.cumsum(dtype=np.float64)
+def _shares(weights: np.ndarray) -> np.ndarray:
+    """The cumulative probabilities along the first dimension, up to 1."""
+    cumulative = np.add.accumulate(weights.astype(np.float64, copy=False))
     total = cumulative[-1]
-    if not total > 0:
+    if not (total.min() if total.ndim else total) > 0:
         raise ValueError("torch7.multinomial: expected probabilities with a positive sum")
     cumulative /= total
     cumulative[-1] = 1
     return cumulative
+
+
+def picks(weights: np.ndarray, uniforms: list[float]) -> list[int]:
+    """The indices that `multinomial` draws with these uniform numbers, one from each column of a matrix or, with one
+    number, one from a vector; they count from 1. What a program calls for every character.
+
+    >>> picks(np.array([[0.1, 2], [0.2, 1], [0.7, 1]]), [0.6, 0.6])
+    [3, 2]
+    """
+    shares = _shares(weights)
+    if shares.ndim == 1:
+        return [bisect_left(shares, uniforms[0]) + 1]
+    return [bisect_left(column, u) + 1 for column, u in zip(shares.T, uniforms)]
 
 
 # bisect_left halves the list exactly as Torch does, which shows where rounding left it not quite sorted.

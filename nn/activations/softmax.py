@@ -30,7 +30,8 @@ class _Classes(Module):
         """Writes the gradient to out, for the output y and its gradient g."""
         raise TypeError(f"{torch7.typename(self)}: the derivative of the function has to be defined")
 
-    def _compute(self, function: Callable[..., None], *arrays: np.ndarray) -> None:
+    def compute(self, function: Callable[..., None], *arrays: np.ndarray) -> None:
+        """Calls `function` or `derivative` with arrays, the last of which is `out`."""
         *given, out = arrays
         if out.ndim % 2 or small(out):
             function(*given, 1 - out.ndim % 2, out)
@@ -42,14 +43,14 @@ class _Classes(Module):
         if not 1 <= x.ndim <= 4 or x.size == 0:
             raise ValueError(f"{torch7.typename(self)}: expected a 1D, 2D, 3D or 4D tensor, got shape {x.shape}")
         self.output = memory.resized(self.output, x.shape, x.dtype)
-        self._compute(self.function, x, self.output)
+        self.compute(self.function, x, self.output)
         return self.output
 
     def updateGradInput(self, input: Any, gradOutput: Any) -> np.ndarray:
         y = self.output
         g = shaped(self, gradOutput, y.shape)
         self.gradInput = memory.resized(self.gradInput, y.shape, y.dtype)
-        self._compute(self.derivative, y, g, self.gradInput)
+        self.compute(self.derivative, y, g, self.gradInput)
         return self.gradInput
 
 
@@ -108,11 +109,11 @@ class SoftMin(_SoftMax):
     BUFFERS = ("mininput",)  # Torch's, in files
 
     def function(self, x: np.ndarray, axis: int, out: np.ndarray) -> None:
-        kernels.softmax(np.negative(x, out=out), axis, out)
+        kernels.softmax(np.subtract(0, x, out=out), axis, out)
 
     def derivative(self, y: np.ndarray, g: np.ndarray, axis: int, out: np.ndarray) -> None:
         kernels.softmax_gradient(y, g, axis, out)
-        np.negative(out, out=out)
+        np.subtract(0, out, out=out)
 
 
 class LogSoftMax(_LogSoftMax):

@@ -14,7 +14,7 @@ def sigmoid(x: np.ndarray, out: np.ndarray) -> None:
 
     exp(-x) may become infinite, the result is 0 then: the caller has numpy keep silent about it.
     """
-    np.exp(np.negative(x, out=out), out=out)
+    np.exp(np.subtract(0, x, out=out), out=out)  # numpy 2.4's np.negative is wrong in single columns of some widths
     out += 1
     np.divide(1, out, out=out)
 
@@ -33,8 +33,7 @@ def one_and_exp(x: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 def corner(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """out = log(1 + exp(-|x|)), by which log(1 + exp(x)) rounds the corner of max(x, 0). Returns out."""
-    np.negative(np.abs(x, out=out), out=out)
-    np.exp(out, out=out)
+    np.exp(np.copysign(x, -1, out=out), out=out)
     out += 1
     return np.log(out, out=out)
 

@@ -38,6 +38,7 @@ class BatchNormalization(Module):
     torch_version = 2
     # The first five are those of old files, the next two Torch's copies of what is not contiguous.
     BUFFERS = ("buffer", "buffer2", "centered", "std", "normalized", "_input", "_gradOutput", "save_mean", "save_std")
+    LEARNED = ("running_mean", "running_var")
     nDim = 2
     save_mean: Any = None
     save_std: Any = None

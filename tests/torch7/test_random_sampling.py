@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import torch7
 from tests.support.randomness import refused
+from torch7.sampling import picks
 
 P = np.array([0.1, 0.2, 0.3, 0.4])
 
@@ -209,3 +210,22 @@ def test_alias_refuses() -> None:
         refused(TypeError, "a torch.LongTensor and a torch.DoubleTensor", draw, output, tables)
     for J, q in ((state[0][:2], state[1]), (state[0], state[1] * 2), (state[0], state[1] * math.nan)):
         refused(ValueError, "J and q of one size and q of 0 to 1", draw, output, [J, q])
+
+
+@given(st.lists(probabilities, min_size=1, max_size=4), seeds, st.sampled_from([np.float32, np.float64]))
+def test_picks_are_multinomials(rows: list[list[float]], seed: int, dtype: Any) -> None:
+    width = max(map(len, rows))
+    p = np.array([row + [0.0] * (width - len(row)) for row in rows], dtype)
+    torch7.manualSeed(seed)
+    expected = torch7.multinomial(p, 1)[:, 0].tolist()
+    torch7.manualSeed(seed)
+    assert [int(torch7.multinomial(row, 1)[0]) for row in p] == expected
+    torch7.manualSeed(seed)
+    uniforms = [torch7.default_generator.uniforms() for _ in rows]
+    assert picks(p.T, uniforms) == expected
+    assert [picks(row, [u])[0] for row, u in zip(p, uniforms)] == expected
+
+
+def test_picks_refuse_probabilities_without_a_sum() -> None:
+    for weights in (np.zeros(3), np.array([1.0, np.nan]), np.array([[1.0, 0.0], [2.0, 0.0]])):
+        refused(ValueError, "expected probabilities with a positive sum", picks, weights, [0.5, 0.5])
