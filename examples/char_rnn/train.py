@@ -3,6 +3,7 @@
     python train.py                                      trains on the source of Python's standard library
     python train.py -data_dir my/text                    trains on my/text/input.txt
     python train.py -resume cv/lm_lstm_interrupted.t7    goes on with a run that Ctrl-C ended
+    mpiexec -n 2 python train.py -distributed 1          trains with two processes, each on its own part of the text
     python train.py -help                                tells all options
 
 The options, printed lines and checkpoints are those of Torch's char-rnn.
@@ -11,7 +12,6 @@ The options, printed lines and checkpoints are those of Torch's char-rnn.
 from __future__ import annotations
 
 import contextlib
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -28,12 +28,12 @@ from model.gru import gru
 from model.lstm import lstm
 from model.rnn import rnn
 from torch7.dtypes import printed, tostring
-from util.char_split_lm_minibatch_loader import CharSplitLMMinibatchLoader
-from util.checkpoint import check_vocabulary, load_checkpoint, make_directory, network_of, save_loss_curve
-from util.corpus import builtin_corpus
+from util.checkpoint import check_vocabulary, draw_step, load_checkpoint, make_directory, network_of, save_loss_curve
+from util.engines import ENGINES
 from util.misc import UsageError, clone_list, initial_state, only_cpu, run
 from util.model_utils import clone_many_times, combine_all_parameters
 from util.options import check_options, resumed_options
+from util.ranks import Ranks
 from util.report import Report
 from util.run_log import open_log
 from util.sampling import Sampler
@@ -85,35 +85,38 @@ def command_line() -> torch7.CmdLine:
     cmd.option("-encoding", "bytes", "what a character is: bytes, or utf8 for the characters of a UTF-8 text")
     cmd.option("-sample_length", 300, "how many characters to sample at each evaluation. 0 = none")
     cmd.option("-log", "", "also log each minibatch beside the checkpoints, as torch, csv, jsonl or tensorboard")
+    cmd.option("-engine", "unroll", "unroll, which is fast, or clones, with the digits of Torch's char-rnn")
+    cmd.option("-distributed", 0, "1 = all processes that mpiexec started train together, -batch_size sequences each")
     cmd.text()
     return cmd
 
 
 class Trainer:
-    """A network, its clones for the time steps, the data and the optimizer's state, new or from a checkpoint."""
+    """A network, what runs it over time, the data and the optimizer's state, new or from a checkpoint."""
 
-    def __init__(self, opt: Any, checkpoint: Any = None):
-        self.opt, self.report = opt, Report()
+    def __init__(self, opt: Any, checkpoint: Any, ranks: Ranks):
+        self.opt, self.ranks, self.report = opt, ranks, Report()
         self.say = self.report.say
-        self.stopped = False
         torch7.manualSeed(opt.seed)
         only_cpu(opt, self.say)
         fractions = (opt.train_frac, opt.val_frac, max(0, 1 - (opt.train_frac + opt.val_frac)))
-        data_dir = opt.data_dir or builtin_corpus()
-        self.loader = CharSplitLMMinibatchLoader(data_dir, opt.batch_size, opt.seq_length, fractions, opt.encoding)
+        self.loader = ranks.loader(opt.data_dir, opt.batch_size, opt.seq_length, fractions, opt.encoding)
         self.say(f"vocab size: {self.loader.vocab_size}")
-        make_directory(self.path("").parent)
+        if ranks.first:
+            make_directory(self.path("").parent)
         self.make_network(checkpoint)
-        self.make_clones()
+        self.make_engine()
         self.train_losses: list[float] = []
         self.val_losses: dict[int, float] = {}
         self.optim_state: Any = torch7.Table(learningRate=opt.learning_rate, alpha=opt.decay_rate)
         self.init_state = initial_state(opt, opt.batch_size, self.params.dtype)
         self.init_state_global = clone_list(self.init_state)
         self.first = 1
+        ranks.seed(opt.seed)
         if opt.resume:
             self.resume(checkpoint)
-        self.log = open_log(opt.log, self.path, self.first - 1)
+        self.log = open_log(opt.log, self.path, self.first - 1) if ranks.first else None
+        self.mean_feval = pygraphnn.distributed(self.feval, ranks.comm, self.params)
 
     def path(self, ending: str) -> Path:
         """A file that the run writes."""
@@ -159,12 +162,9 @@ class Trainer:
                     self.say(f"setting forget gate biases to 1 in LSTM layer {layer}")
                     node.data.module.bias[size : 2 * size] = 1  # the gates are, in order, i, f, o, g
 
-    def make_clones(self) -> None:
-        """One clone per time step, after flattening, which moves the parameters."""
-        for name in sorted(self.protos):
-            self.say(f"cloning {name}")
-        self.rnns = clone_many_times(self.protos.rnn, self.opt.seq_length)
-        self.criterions = clone_many_times(self.protos.criterion, self.opt.seq_length)
+    def make_engine(self) -> None:
+        """What runs the network over time, after flattening, which moves the parameters."""
+        self.engine = ENGINES[self.opt.engine](self.protos, self.opt.seq_length, self.say)
         self.sampling_rnn = clone_many_times(self.protos.rnn, 1)[0]
 
     # -- computing
@@ -179,16 +179,13 @@ class Trainer:
         n = self.loader.split_sizes[split_index - 1]
         n = n if max_batches is None else min(max_batches, n)
         self.loader.reset_batch_pointer(split_index)
-        loss, state = 0.0, self.init_state
-        for clone in self.rnns:
-            clone.evaluate()  # for dropout
+        total, state = 0.0, self.init_state
         for i in range(1, n + 1):
             x, y = self.prepro(*self.loader.next_batch(split_index))
-            for t, clone in enumerate(self.rnns):
-                *state, prediction = clone.forward([x[t], *state])
-                loss += self.criterions[t].forward(prediction, y[t])
+            loss, state = self.engine.loss(x, y, state, training=False)
+            total += loss
             self.say(f"{i}/{n}...")
-        return loss / self.opt.seq_length / n if n else float("nan")
+        return total / n if n else float("nan")
 
     def feval(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss of the next minibatch and its gradient at the parameters x."""
@@ -196,22 +193,16 @@ class Trainer:
             self.params[...] = x
         self.grad_params.fill(0)
         x, y = self.prepro(*self.loader.next_batch(1))
-        states, predictions, loss = [self.init_state_global], [], 0.0
-        for t, clone in enumerate(self.rnns):
-            clone.training()
-            *state, prediction = clone.forward([x[t], *states[t]])
-            states.append(state)
-            predictions.append(prediction)
-            loss += self.criterions[t].forward(prediction, y[t])
-        loss /= self.opt.seq_length
-        # nothing comes back from the time after the last step
-        dstate = clone_list(self.init_state, True)
-        for t in reversed(range(self.opt.seq_length)):
-            doutput = self.criterions[t].backward(predictions[t], y[t])
-            _, *dstate = self.rnns[t].backward([x[t], *states[t]], [*dstate, doutput])
-        self.init_state_global = states[-1]  # carried over without a copy, as char-rnn does
-        optim.clip_by_value(self.grad_params, self.opt.grad_clip)
+        loss, after = self.engine.loss(x, y, self.init_state_global, training=True)
+        self.engine.gradient()
+        self.init_state_global = after  # without a copy, as in char-rnn
         return loss, self.grad_params
+
+    def opfunc(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss and the gradient over all ranks, clipped."""
+        loss, gradient = self.mean_feval(x)
+        optim.clip_by_value(gradient, self.opt.grad_clip)
+        return loss, gradient
 
     # -- the run
 
@@ -219,7 +210,8 @@ class Trainer:
         """The run, with a progress bar, and with Ctrl-C taken care of."""
         iterations = self.opt.max_epochs * self.loader.ntrain
         previous = signal.signal(signal.SIGINT, self.interrupt)
-        self.report.start(iterations, self.first - 1)
+        if not self.opt.distributed:  # mpiexec passes lines on, and no bar
+            self.report.start(iterations, self.first - 1)
         try:
             with np.errstate(all="ignore"), optim.nonfinite(tensors=self.protos.rnn):  # the loss tells of overflows
                 self.loop(iterations)
@@ -246,14 +238,14 @@ class Trainer:
             if loss > self.train_losses[0] * 3:
                 self.say("loss is exploding, aborting.")
                 break
-            if self.stopped and i < iterations:
+            if self.mean_feval.stopped and i < iterations:
                 self.leave(i)
 
     def iteration(self, i: int, iterations: int) -> tuple[float, str, str]:
         """One minibatch: its loss, char-rnn's line about it, and what stands beside the progress bar."""
         opt, timer = self.opt, torch7.Timer()
         epoch = i / self.loader.ntrain
-        _, (loss,) = optim.rmsprop(self.feval, self.params, self.optim_state)
+        _, (loss,) = optim.rmsprop(self.opfunc, self.params, self.optim_state)
         seconds = timer.time().real
         self.train_losses.append(loss)
         ratio = np.linalg.norm(self.grad_params) / np.linalg.norm(self.params)
@@ -272,10 +264,10 @@ class Trainer:
 
     def evaluate(self, i: int) -> None:
         """Validation loss, checkpoint and a sample."""
-        self.val_losses[i] = loss = self.eval_split(2)
+        self.val_losses[i] = loss = float(np.mean(self.mean_feval.allgather(self.eval_split(2))))
         path = self.path(f"epoch{printed(i / self.loader.ntrain, '.2f')}_{loss:.4f}.t7")
         self.save(path, i, loss)
-        if self.opt.sample_length:
+        if self.opt.sample_length and self.ranks.first:
             self.show_sample()
 
     def show_sample(self) -> None:
@@ -292,6 +284,9 @@ class Trainer:
     def save(self, path: Path, i: int, val_loss: float | None) -> None:
         """Writes a checkpoint with char-rnn's fields and what `-resume` needs besides, and a picture of the losses."""
         self.say(f"saving checkpoint to {path}")
+        of_ranks = self.ranks.gathered(self.mean_feval, self.init_state_global)
+        if not self.ranks.first:
+            return
         checkpoint = torch7.Table(
             protos=self.protos,
             opt=self.opt,
@@ -304,9 +299,8 @@ class Trainer:
             resume=torch7.Table(
                 optim_state=self.optim_state,
                 batch_ix=self.loader.batch_ix,
-                rng_state=torch7.getRNGState(),
-                init_state_global=np.stack(self.init_state_global),
                 split_sizes=self.loader.split_sizes,
+                **of_ranks,
             ),
         )
         torch7.save(path, checkpoint)
@@ -325,31 +319,20 @@ class Trainer:
                 f"{self.opt.resume} is from the end of its run: give more than {self.opt.max_epochs} as -max_epochs "
                 "to train on"
             )
+        state, random_numbers = self.ranks.own(saved, self.opt.batch_size)
         self.first = checkpoint.i + 1
         self.train_losses = list(checkpoint.train_losses)
         self.val_losses = dict(torch7.pairs(checkpoint.val_losses))
         self.optim_state = saved.optim_state
         self.loader.batch_ix = list(saved.batch_ix)
-        self.carry(saved.init_state_global)
-        torch7.setRNGState(saved.rng_state)
-
-    def carry(self, state: np.ndarray) -> None:
-        """Puts a state where the run had it: in the last clone's outputs.
-
-        There the next forward overwrites it before backward has used it, as in char-rnn, and the numbers show that.
-        """
-        last = self.rnns[-1]
-        last.evaluate()  # draws no random numbers
-        *outputs, _ = last.forward([np.ones(self.opt.batch_size), *state])
-        for output, value in zip(outputs, state):
-            output[...] = value
-        self.init_state_global = outputs
+        self.init_state_global = self.engine.carry(state)
+        torch7.setRNGState(random_numbers)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
         """The first Ctrl-C lets the minibatch end, so that a whole state is saved; the second one does not wait."""
-        if self.stopped:
+        if self.mean_feval.stopping:
             raise KeyboardInterrupt
-        self.stopped = True
+        self.mean_feval.stop()
         with contextlib.suppress(RuntimeError):  # the signal came in the middle of another print
             self.say("interrupted: finishing this minibatch, then saving (press Ctrl-C again to quit at once)")
 
@@ -359,20 +342,8 @@ class Trainer:
         path = self.path("interrupted.t7")
         last = self.val_losses[max(self.val_losses)] if self.val_losses else None
         self.save(path, i, last)
-        print(f"to go on after iteration {i}: {shlex.join([sys.executable, sys.argv[0], '-resume', str(path)])}")
+        print(f"to go on after iteration {i}: {self.ranks.command('-resume', str(path))}")
         sys.exit(130)
-
-
-def draw_step(trainer: Trainer) -> None:
-    """Draws the graph of one time step beside the checkpoints. Without Graphviz it says so and goes on."""
-    path, step = trainer.path("step.svg"), trainer.protos.rnn
-    states = {k + 1: k for k in range(1, step.nInputs)}  # x comes first, the prediction last
-    try:
-        pygraphnn.draw(step, path, title=f"one time step of the {trainer.opt.model}", states=states)
-    except (ImportError, OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-    else:
-        trainer.say(f"drew the graph of one time step to {path}")
 
 
 def main() -> None:
@@ -383,9 +354,13 @@ def main() -> None:
     checkpoint = load_checkpoint(start) if start else None
     if opt.resume:
         opt = resumed_options(command_line(), checkpoint, opt.resume)
-    trainer = Trainer(opt, checkpoint)
-    draw_step(trainer)
-    trainer.train()
+    ranks = Ranks(opt.distributed)
+    with ranks.together():
+        with ranks.alike():
+            trainer = Trainer(opt, checkpoint, ranks)
+            if ranks.first:
+                draw_step(trainer.protos.rnn, trainer.path("step.svg"), opt.model, trainer.say)
+        trainer.train()
 
 
 if __name__ == "__main__":

@@ -141,7 +141,9 @@ def repeat(recorded: Any, directory: Path) -> Run:
     run, out, train = Run(directory), io.StringIO(), importlib.import_module("train")
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(directory))
-        stack.enter_context(mock.patch.object(sys, "argv", ["train.py", *recorded["args"], "-sample_length", "30"]))
+        stack.enter_context(
+            mock.patch.object(sys, "argv", ["train.py", *recorded["args"], "-sample_length", "30", "-engine", "clones"])
+        )
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(watch(run, recorded["iterations"]))
         stack.enter_context(contextlib.suppress(Enough))

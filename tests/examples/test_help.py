@@ -32,7 +32,8 @@ TRAIN = {
     "gpuid": "0",
     "opencl": "0",
 }
-OWN = {"resume": "", "float": "0", "encoding": "bytes", "sample_length": "300", "log": ""}
+OWN = {"resume": "", "float": "0", "encoding": "bytes", "sample_length": "300", "log": "", "engine": "unroll"}
+OWN["distributed"] = "0"
 SAMPLE = {
     "seed": "123",
     "sample": "1",
@@ -43,13 +44,18 @@ SAMPLE = {
     "opencl": "0",
     "verbose": "1",
 }
+SAMPLE_OWN = {"samples": "1", "top_k": "inf", "top_p": "1", "beam": "0"}
 INSPECT = {"gpuid": "0", "opencl": "0"}
 
 
 @pytest.mark.parametrize("word", ["-help", "--help", "-h"])
 @pytest.mark.parametrize(
     ("program", "argument", "options"),
-    [("train", "", TRAIN | OWN), ("sample", " <model>", SAMPLE), ("inspect_checkpoint", " <model>", INSPECT)],
+    [
+        ("train", "", TRAIN | OWN),
+        ("sample", " <model>", SAMPLE | SAMPLE_OWN),
+        ("inspect_checkpoint", " <model>", INSPECT),
+    ],
 )
 def test_lists_the_options(program: str, argument: str, options: dict[str, str], word: str) -> None:
     result = call(program, word)

@@ -80,6 +80,10 @@ class CharSplitLMMinibatchLoader:
                     "or -seq_length, or other -train_frac and -val_frac"
                 )
 
+    def take_rows(self, rows: slice) -> None:
+        """Keeps these rows only of every batch."""
+        self.x_batches, self.y_batches = ([batch[rows] for batch in kept] for kept in (self.x_batches, self.y_batches))
+
     def reset_batch_pointer(self, split_index: int, batch_index: int = 0) -> None:
         """The next batch of a split (1 train, 2 val, 3 test) is the one after `batch_index`."""
         self.batch_ix[split_index - 1] = batch_index

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pygraphnn  # noqa: F401  (with onehot, the classes that checkpoints refer to)
+import pygraphnn  # also, with onehot, for the classes that checkpoints refer to
 import torch7
 from torch7.optional import optional
 from torch7.replacing import replacing
@@ -112,3 +113,14 @@ def save_loss_curve(path: Path, train_losses: Any, val_losses: Any) -> None:
     axes.legend()
     with replacing(path) as draft:
         figure.savefig(draft, dpi=120)
+
+
+def draw_step(step: Any, path: Path, model: str, say: Callable[[str], Any]) -> None:
+    """Draws the graph of one time step to an SVG file. Without Graphviz it says so and goes on."""
+    states = {k + 1: k for k in range(1, step.nInputs)}  # x comes first, the prediction last
+    try:
+        pygraphnn.draw(step, path, title=f"one time step of the {model}", states=states)
+    except (ImportError, OSError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+    else:
+        say(f"drew the graph of one time step to {path}")

@@ -18,6 +18,9 @@ class UsageError(Exception):
     """A mistake of the user's, told in one line."""
 
 
+TOLD = (UsageError, torch7.T7Error, OSError, MemoryError)  # what `run` tells in one line
+
+
 def expect(opt: Any, name: str, fine: bool, what: str) -> None:
     """Raises an error that says what the option should be, unless it is."""
     if not fine:
@@ -43,7 +46,7 @@ def run(main: Callable[[], Any]) -> None:
     except BrokenPipeError:  # such as `sample.py ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python will flush what nobody reads
         sys.exit(1)
-    except (UsageError, torch7.T7Error, OSError, MemoryError) as error:
+    except TOLD as error:
         text = " ".join(str(error).split()) or "out of memory"
         if isinstance(error, OSError) and error.filename is not None:
             text = f"{error.filename}: {error.strerror}"

@@ -6,13 +6,14 @@ from typing import Any
 
 import torch7
 
+from .engines import ENGINES
 from .misc import UsageError, expect
 from .run_log import ENDINGS
 
 # what a resumed run may do otherwise than before
 CHANGEABLE = {
     *("data_dir", "max_epochs", "print_every", "eval_val_every", "checkpoint_dir", "savefile", "sample_length"),
-    *("resume", "log", "gpuid", "opencl", "accurate_gpu_timing"),
+    *("resume", "log", "distributed", "gpuid", "opencl", "accurate_gpu_timing"),
 }
 
 
@@ -30,6 +31,8 @@ def check_options(opt: Any) -> None:
         "model": ("lstm", "gru", "rnn"),
         "encoding": ("bytes", "utf8"),
         "float": (0, 1),
+        "engine": tuple(ENGINES),
+        "distributed": (0, 1),
         "log": ("", *ENDINGS),
     }
     for name, values in choices.items():
@@ -50,6 +53,8 @@ def resumed_options(cmd: torch7.CmdLine, checkpoint: Any, path: str) -> Any:
         raise UsageError(f"{path} was not saved by this program and has nothing to resume from: use -init_from {path}")
     for key, option in cmd.options.items():
         option.default = saved.get(torch7.cmdline.strip(key), option.default)
+    if "engine" not in saved:  # a run of before there was a choice
+        cmd.options["-engine"].default = "clones"
     opt = cmd.parse()
     for name in sorted(set(opt) - CHANGEABLE):
         before = saved.get(name, opt[name])

@@ -1,13 +1,14 @@
-"""Draws characters from a trained network."""
+"""Writes texts with a trained network."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
+import pygraphnn
 import torch7
 from torch7.tables import pairs
 
@@ -16,23 +17,24 @@ from .misc import UsageError, initial_state
 
 
 class Sampler:
-    """A network that reads and writes one character at a time, with its state."""
+    """A network that reads and writes characters, in one text or, with a list of generators, in as many as it has.
 
-    def __init__(self, rnn: Any, opt: Any, vocab: Any, generator: torch7.Generator | None = None):
-        self.rnn, self.vocab = rnn, dict(pairs(vocab))
-        self.ivocab = {index: key for key, index in self.vocab.items()}
+    `log_probability` has for each text the logarithm of the probability, under the network, of what `generate` wrote.
+    """
+
+    def __init__(self, rnn: Any, opt: Any, vocab: Any, generator: Any = None):
+        self.vocab = dict(pairs(vocab))
+        self.bytes = {index: encoded(key) for key, index in self.vocab.items()}
         # the vocabulary tells: of bytes, those above 127 are no text of their own
         self.encoding = "utf8" if any(isinstance(key, str) and not key.isascii() for key in self.vocab) else "bytes"
-        self.generator = () if generator is None else (generator,)
-        self.dtype = torch7.dtype_of(rnn.type())
-        self.state = initial_state(opt, 1, self.dtype)
-        # before any text, as in char-rnn: a constant, and not the logarithm of one
-        self.prediction = np.full((1, len(self.vocab)), 1 / len(self.vocab), self.dtype)
-        rnn.evaluate()
+        texts = len(generator) if isinstance(generator, list) else 1
+        states = initial_state(opt, texts, torch7.dtype_of(rnn.type()))
+        self.writer = pygraphnn.SequenceWriter(rnn, states, len(self.vocab), generator)
+        self.primed = [0.0] * texts
 
-    def read(self, index: int) -> None:
-        """Feeds one character to the network."""
-        *self.state, self.prediction = self.rnn.forward([np.array([index]), *self.state])
+    @property
+    def log_probability(self) -> list[float]:
+        return [after - before for after, before in zip(self.writer.log_probability, self.primed)]
 
     def letters(self, text: str) -> list[Any]:
         """The characters of a text as the vocabulary has them."""
@@ -43,35 +45,38 @@ class Sampler:
                 raise UsageError(f"the character {key!r} of the text is not in the vocabulary of the checkpoint")
         return keys
 
-    def prime(self, text: str) -> Iterator[bytes]:
-        """Feeds a text, character by character, and gives it back."""
-        for key in self.letters(text):
-            self.read(self.vocab[key])
-            yield encoded(key)
+    def prime(self, text: str) -> bytes:
+        """Feeds every text with this one, and gives it back."""
+        keys = self.letters(text)
+        for key in keys:
+            self.writer.read(self.vocab[key])
+        self.primed = self.writer.log_probability.copy()
+        return b"".join(map(encoded, keys))
 
-    def generate(self, length: int, temperature: float = 1, draw: bool = True) -> Iterator[bytes]:
-        """Writes `length` characters, each drawn from the predicted distribution, or else the most likely one."""
-        for _ in range(length):
-            if draw:
-                probs = self.probabilities(temperature)
-                index = int(torch7.multinomial(*self.generator, probs.astype(np.float32), 1)[0])
-            else:
-                index = int(self.prediction.argmax()) + 1
-            self.read(index)
-            yield encoded(self.ivocab[index])
+    def generate(
+        self, length: int, temperature: float = 1, top_k: float = math.inf, top_p: float = 1
+    ) -> Iterator[bytes]:
+        """Writes `length` characters, drawn as SequenceWriter.generate does, and gives them one by one.
 
-    def probabilities(self, temperature: float) -> np.ndarray:
-        """The predicted distribution; temperatures below 1 sharpen it, greater ones flatten it."""
-        prediction = self.prediction[0]
-        with np.errstate(all="ignore"):
-            probs = np.exp(prediction / self.dtype.type(temperature))
-            total = float(probs.sum(dtype=np.float64))
-            if not 0 < total < np.inf:  # char-rnn fails here, its exponentials all 0 or infinite
-                probs = np.exp((prediction - prediction.max()).astype(np.float64) / temperature)
-                total = float(probs.sum())
-        if np.isnan(total):
-            raise UsageError("the network predicts no numbers: its run diverged before the checkpoint was saved")
-        return probs / total
+        Of several texts it gives their first characters one after the other, then their second ones and so on.
+        """
+        with divergence_told():
+            for indices in self.writer.generate(length, temperature, top_k, top_p):
+                for index in indices:
+                    yield self.bytes[index]
+
+    def text(self, indices: list[int]) -> bytes:
+        """The characters of these indices."""
+        return b"".join(self.bytes[index] for index in indices)
+
+
+@contextlib.contextmanager
+def divergence_told() -> Iterator[None]:
+    """Turns the error of a network that predicts NaN into one for the user."""
+    try:
+        yield
+    except FloatingPointError:
+        raise UsageError("the network predicts no numbers: its run diverged before the checkpoint was saved") from None
 
 
 def encoded(key: str | bytes) -> bytes:
