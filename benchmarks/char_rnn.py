@@ -1,109 +1,73 @@
-"""Times char-rnn's default model beside PyTorch, in one process, contender by contender in turn.
+"""Times char-rnn's networks beside PyTorch's, in one process, contender by contender in turn.
 
-    python benchmarks/char_rnn.py            (needs PyTorch: pip install torch)
+    python benchmarks/char_rnn.py                                  (needs PyTorch: pip install torch)
+    python benchmarks/char_rnn.py --parts times --models 2x128 --kinds lstm --dtypes float32 --contenders Unroll module
+    python benchmarks/char_rnn.py --plot pictures                  also the growth with T, batch and width (matplotlib)
+    python benchmarks/char_rnn.py --page                           everything, into docs/performance.md and the README
+    OMP_NUM_THREADS=1 python benchmarks/char_rnn.py                with one thread, numpy's BLAS and PyTorch alike
 
-One minibatch is forward and backward through all time steps, without the optimizer's update. Times are the best and
-the median of the rounds; ratios are to PyTorch's loop over LSTMCell in the same precision. Peak memory is measured in a
-process of its own, above what that process takes before it makes the network (on Linux; elsewhere it is not told).
+One minibatch is forward and backward through all time steps, without the optimizer's update. Of two calls in a row the
+second counts: the first brings caches back, and waits for the thread pool of the contender before. Times are the best
+and the median of the rounds; ratios, of the bests and of the medians, are to PyTorch's module for sequences, to a loop
+over its cells, and to the floor: the matrix products of the minibatch alone (char_rnn_contenders.py). Peak memory is
+measured in a process of its own, above what that process takes after a minibatch of two steps (on Linux; elsewhere it
+is not told).
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import json
 import multiprocessing
+import os
+import platform
 import re
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "char_rnn")]
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-V, H, L, B, T = 65, 128, 2, 50, 50
-Minibatch = Callable[[], None]
+import char_rnn_page as page  # noqa: E402
+from char_rnn_contenders import CONTENDERS, NUMBA, WRITERS, Run, Work  # noqa: E402
 
-
-def clones(dtype: str) -> Minibatch:
-    """This project: one clone of the step graph per time step."""
-    import nn
-    import torch7
-    from model.lstm import lstm
-    from pygraphnn import clone_many_times, combine_all_parameters
-
-    torch7.manualSeed(1)
-    step, loss = lstm(V, H, L), nn.ClassNLLCriterion()
-    if dtype == "float32":
-        step.float(), loss.float()
-    params, grads = combine_all_parameters(step)
-    torch7.uniform_(params, -0.08, 0.08)
-    steps, losses = clone_many_times(step, T), clone_many_times(loss, T)
-    x = np.random.default_rng(1).integers(1, V + 1, (T + 1, B))
-    zeros = [np.zeros((B, H), dtype) for _ in range(2 * L)]
-
-    def minibatch() -> None:
-        grads.fill(0)
-        states, outputs = [zeros], []
-        for t in range(T):
-            *state, y = steps[t].forward([x[t], *states[t]])
-            states.append(state)
-            outputs.append(y)
-            losses[t].forward(y, x[t + 1])
-        d = [np.zeros_like(z) for z in zeros]
-        for t in reversed(range(T)):
-            _, *d = steps[t].backward([x[t], *states[t]], [*d, losses[t].backward(outputs[t], x[t + 1])])
-
-    return minibatch
+MODELS = {"2x128": Work(), "3x256": Work(layers=3, width=256), "2x512": Work(width=512, batch=100, steps=100)}
+PARTS = ("times", "sampling", "segments", "first", "growth")
+SEGMENTS = (None, 250, 100, 32, 10)
+TOGETHER = (1, 100)  # texts
+GROWTH = {"steps": (25, 50, 100, 200, 400), "batch": (1, 10, 25, 50, 100, 200), "width": (32, 64, 128, 256, 512)}
+GROWING = ("Unroll, numba", "Unroll, numpy", "PyTorch module", "PyTorch cells", "matrix products alone")
+LEAST = 3  # rounds
 
 
-def pytorch(dtype: str, fused: bool) -> Minibatch:
-    """PyTorch: nn.LSTM over the sequence, or a loop over LSTMCell."""
-    import torch
-
-    torch.manual_seed(1)
-    kind = getattr(torch, dtype)
-    x = torch.randint(0, V, (T + 1, B))
-    onehot = torch.eye(V, dtype=kind)
-    decoder = torch.nn.Linear(H, V).to(kind)
-    loss = torch.nn.NLLLoss()
-    if fused:
-        lstm = torch.nn.LSTM(V, H, L).to(kind)
-        modules = [lstm, decoder]
-    else:
-        cells = [torch.nn.LSTMCell(V if i == 0 else H, H).to(kind) for i in range(L)]
-        modules = [*cells, decoder]
-
-    def outputs() -> torch.Tensor:
-        if fused:
-            return lstm(onehot[x[:T]])[0]
-        states = [(torch.zeros(B, H, dtype=kind), torch.zeros(B, H, dtype=kind)) for _ in range(L)]
-        top = []
-        for t in range(T):
-            h = onehot[x[t]]
-            for i, cell in enumerate(cells):
-                states[i] = cell(h, states[i])
-                h = states[i][0]
-            top.append(h)
-        return torch.stack(top)
-
-    def minibatch() -> None:
-        for module in modules:
-            module.zero_grad(set_to_none=False)
-        y = torch.log_softmax(decoder(outputs()), -1)
-        (loss(y.reshape(T * B, V), x[1:].reshape(-1)) * T).backward()
-
-    return minibatch
+def timed(runs: dict[Any, Run], rounds: int, seconds: float) -> dict[Any, list[float]]:
+    """Milliseconds of the rounds, contenders in turn so that all see the same machine; they end after some seconds."""
+    times: dict[Any, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    end = time.perf_counter() + seconds
+    for i in range(rounds):
+        if i >= LEAST and time.perf_counter() > end:
+            break
+        for name, run in runs.items():
+            run()
+            start = time.perf_counter()
+            run()
+            times[name].append(1000 * (time.perf_counter() - start))
+    return times
 
 
-CONTENDERS: dict[str, Callable[[str], Minibatch]] = {
-    "PyTorch LSTMCell loop": lambda dtype: pytorch(dtype, fused=False),
-    "PyTorch nn.LSTM": lambda dtype: pytorch(dtype, fused=True),
-    "clones of the gModule": clones,
-}
+# -- what is measured in processes of their own
 
 
 def resident(field: str) -> float:
@@ -113,106 +77,182 @@ def resident(field: str) -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def peak(name: str, dtype: str, pipe: Connection) -> None:
-    """Sends how much memory, in MB, a network and a few minibatches take above that of the process before them."""
-    import nn  # noqa: F401
-
-    if name.startswith("PyTorch"):
-        import torch
-
-        torch.randn(500, 500) @ torch.randn(500, 500)  # what the first product takes is not the network's
+def peak(name: str, work: Work) -> float:
+    """Peak memory in MB of a network and a few minibatches; packages and kernels are in memory before."""
+    CONTENDERS[name](replace(work, steps=2, segment=None))()
+    gc.collect()
+    reset = Path("/proc/self/clear_refs")
+    if reset.exists():
+        reset.write_text("5")  # the highest memory is the present one
     before = resident("VmRSS")
-    run = CONTENDERS[name](dtype)
+    run = CONTENDERS[name](work)
     for _ in range(3):
         run()
-    pipe.send(resident("VmHWM") - before)
+    return resident("VmHWM") - before
 
 
-def peak_memory(name: str, dtype: str) -> float:
-    """Peak memory of a contender in MB."""
+def first_calls(name: str, work: Work, cache: str) -> list[float]:
+    """Seconds of the first minibatch and of the third, with kernels in this folder."""
+    os.environ["XDG_CACHE_HOME"] = cache
+    run, seconds = CONTENDERS[name](work), []
+    for _ in range(3):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return [seconds[0], seconds[2]]
+
+
+def child(function: Callable[..., Any], args: Any, pipe: Connection) -> None:
+    pipe.send(function(*args))
+
+
+def apart(function: Callable[..., Any], *args: Any) -> Any:
+    """What the function gives in a new process."""
     context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=peak, args=(name, dtype, there))
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=child, args=(function, args, there))
     process.start()
+    there.close()
     result = here.recv()
     process.join()
     return result
 
 
-def time_minibatches(dtype: str, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds per minibatch, contenders in turn so that all see the same machine."""
-    runs = {name: make(dtype) for name, make in CONTENDERS.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for run in runs.values():
-        run()
-    for _ in range(rounds):
-        for name, run in runs.items():
-            for _ in range(2):  # the first brings caches and thread pools back
-                start = time.perf_counter()
-                run()
-                seconds = time.perf_counter() - start
-            times[name].append(1000 * seconds)
-    return times
+# -- the parts
 
 
-def sampling(dtype: str, n: int) -> dict[str, float]:
-    """Characters per second, one at a time: through the step graph, and through PyTorch's cells without gradients."""
+def summed(ms: list[float]) -> dict[str, float]:
+    return {"best": min(ms), "median": statistics.median(ms)}
+
+
+def times(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """A table for every network and type."""
+    tables = []
+    for kind in options.kinds:
+        for model in options.models:
+            for dtype in options.dtypes:
+                work = replace(MODELS[model], kind=kind, dtype=dtype)
+                runs = {name: CONTENDERS[name](work) for name in options.contenders}
+                found = {name: summed(ms) for name, ms in timed(runs, options.rounds, options.seconds).items()}
+                del runs
+                for name in found:
+                    if name != "matrix products alone":
+                        found[name]["peak"] = apart(peak, name, work)
+                table = {"kind": kind, "model": model, "dtype": dtype, "kept": work.kept() / 2**20, "found": found}
+                tables.append(table | {"batch": work.batch, "steps": work.steps})
+                print(page.text(page.contest(tables[-1])), flush=True)
+    return tables
+
+
+def sampling(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Characters per second."""
+    rows = []
+    for dtype in options.dtypes:
+        for texts in TOGETHER:
+            work = replace(MODELS["2x128"], batch=texts, dtype=dtype)
+            length = max(options.characters // (1 if texts == 1 else 10), 1)
+            ms = timed({name: make(work, length) for name, make in WRITERS.items()}, 5, options.seconds)
+            speeds = {name: 1000 * length * texts / min(found) for name, found in ms.items()}
+            rows.append({"dtype": dtype, "texts": texts, "speeds": speeds})
+    print(page.text(page.writing(rows)), flush=True)
+    return rows
+
+
+def segments(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time and memory of long sequences in segments."""
+    name = next(iter(CONTENDERS))
+    works = {n: replace(MODELS["2x128"], steps=1000, segment=n) for n in SEGMENTS}
+    ms = timed({n: CONTENDERS[name](work) for n, work in works.items()}, options.rounds, options.seconds)
+    rows = [{"segment": n, "peak": apart(peak, name, works[n]), **summed(found)} for n, found in ms.items()]
+    print(page.text(page.lengths(rows)), flush=True)
+    return rows
+
+
+def first(options: argparse.Namespace) -> dict[str, list[float]]:
+    """What the first minibatch of a process takes, with and without kernels from earlier ones."""
+    found = {}
+    with tempfile.TemporaryDirectory() as cache:
+        if NUMBA:
+            found["numba, nothing compiled before"] = apart(first_calls, "Unroll, numba", MODELS["2x128"], cache)
+            found["numba, from the cache"] = apart(first_calls, "Unroll, numba", MODELS["2x128"], cache)
+        found["numpy alone"] = apart(first_calls, "Unroll, numpy", MODELS["2x128"], cache)
+    print(page.text(page.beginning(found)), flush=True)
+    return found
+
+
+def growth(options: argparse.Namespace) -> dict[str, dict[str, dict[int, float]]]:
+    """Best milliseconds by what grows, contender and size; the other sizes are those of char-rnn's default."""
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for what, sizes in GROWTH.items():
+        lines = found[what] = {name: {} for name in GROWING if name in options.contenders}
+        for size in sizes:
+            work = replace(MODELS["2x128"], **{what: size})
+            for name, ms in timed({n: CONTENDERS[n](work) for n in lines}, options.rounds, options.seconds / 3).items():
+                lines[name][size] = min(ms)
+        print(page.text(page.growing(what, lines)), flush=True)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on besides this project."""
     import torch
 
-    import nn
-    import torch7
-    from model.lstm import lstm
-    from util.sampling import Sampler
+    info = Path("/proc/cpuinfo")
+    words = info.read_text() if info.exists() else ""
+    model = re.search(r"model name\s*: (.*)", words)
+    build: Any = np.show_config(mode="dicts")
+    numba = __import__("numba").__version__ if NUMBA else None
+    return {
+        "processor": model[1] if model else platform.processor(),
+        "cores": os.cpu_count(),
+        "vectors": next((v for flag, v in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in words), "no AVX2"),
+        "threads": torch.get_num_threads(),
+        "versions": {"Python": platform.python_version(), "numpy": np.__version__, "numba": numba}
+        | {"PyTorch": torch.__version__},
+        "blas": "{name} {version}".format(**build["Build Dependencies"]["blas"]),
+    }
 
-    step: nn.Module = lstm(V, H, L)
-    if dtype == "float32":
-        step.float()
-    opt = torch7.Table(model="lstm", rnn_size=H, num_layers=L)
-    ours = Sampler(step, opt, {chr(32 + i): i + 1 for i in range(V)})
-    kind = getattr(torch, dtype)
-    cells = [torch.nn.LSTMCell(V if i == 0 else H, H).to(kind) for i in range(L)]
-    decoder, onehot = torch.nn.Linear(H, V).to(kind), torch.eye(V, dtype=kind)
 
-    @torch.no_grad()
-    def theirs() -> None:
-        states = [(torch.zeros(1, H, dtype=kind), torch.zeros(1, H, dtype=kind)) for _ in range(L)]
-        index = torch.zeros(1, dtype=torch.long)
-        for _ in range(n):
-            h = onehot[index]
-            for i, cell in enumerate(cells):
-                states[i] = cell(h, states[i])
-                h = states[i][0]
-            index = torch.multinomial(torch.softmax(decoder(h), -1), 1)[0]
-
-    best = {}
-    for name, run in (("this project", lambda: list(ours.generate(n))), ("PyTorch LSTMCell", theirs)):
-        seconds = []
-        for _ in range(4):
-            start = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - start)
-        best[name] = n / min(seconds)
-    return best
+def command_line() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--parts", nargs="+", choices=PARTS, help="what to measure (default: all but growth)")
+    add("--models", nargs="+", choices=MODELS, help="layers and width (default: 2x128 3x256)")
+    add("--kinds", nargs="+", choices=("lstm", "gru"), default=("lstm", "gru"), help="kinds of network (default: both)")
+    add("--dtypes", nargs="+", choices=("float32", "float64"), default=("float32", "float64"), help="(default: both)")
+    add("--contenders", nargs="+", metavar="WORD", default=[""], help="only those whose names hold one of these words")
+    add("--rounds", type=int, default=15, help="rounds over all contenders (default: 15)")
+    add("--seconds", type=float, default=12, help=f"end a table's rounds then, after {LEAST} (default: 12)")
+    add("--characters", type=int, default=2000, help="characters to sample (default: 2000)")
+    add("--plot", metavar="FOLDER", type=Path, help="measure growth as well, and draw what was measured there")
+    add("--json", metavar="FILE", type=Path, help="keep the figures")
+    add("--page", action="store_true", help="measure all, and write the page, its pictures, the README")
+    return parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="rounds over all contenders (default: 15)")
-    parser.add_argument("--characters", type=int, default=2000, help="characters to sample (default: 2000)")
+    parser = command_line()
     options = parser.parse_args()
-    import torch
-
-    print(f"{L} x {H} LSTM, {T} steps, batch {B}, vocabulary {V}; PyTorch {torch.__version__}, numpy {np.__version__}")
-    for dtype in ("float32", "float64"):
-        times = time_minibatches(dtype, options.rounds)
-        reference = times["PyTorch LSTMCell loop"]
-        print(f"\n{dtype:24} {'best ms':>9} {'median ms':>9} {'ratio best':>10} {'median':>7} {'peak MB':>8}")
-        for name, ms in times.items():
-            best, median = min(ms), statistics.median(ms)
-            ratios = f"{best / min(reference):10.2f} {median / statistics.median(reference):7.2f}"
-            print(f"{name:24} {best:9.1f} {median:9.1f} {ratios} {peak_memory(name, dtype):8.0f}")
-        speeds = sampling(dtype, options.characters)
-        print("sampling, characters/s: " + ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items()))
+    words = [word.lower() for word in options.contenders]
+    options.contenders = [name for name in CONTENDERS if any(word in name.lower() for word in words)]
+    if not options.contenders:
+        parser.error(f"the contenders are {', '.join(CONTENDERS)}")
+    whole = options.contenders == list(CONTENDERS) and len(options.dtypes) == 2 and "lstm" in options.kinds
+    if options.page and (options.parts or not whole or "2x128" not in (options.models or MODELS)):
+        parser.error("--page needs all parts, contenders and dtypes, and the model 2x128 as an lstm")
+    options.models = options.models or (list(MODELS) if options.page else ["2x128", "3x256"])
+    parts = options.parts or (PARTS if options.page else PARTS[:-1])
+    parts = [*parts, *["growth"] * (options.plot is not None and "growth" not in parts)]
+    figures: dict[str, Any] = {"machine": machine()}
+    print(page.told(figures["machine"]))
+    for part in parts:
+        figures[part] = globals()[part](options)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    if options.plot:
+        page.plot(figures, options.plot, ("svg", "png"))
+    if options.page:
+        page.keep(figures)
 
 
 if __name__ == "__main__":
