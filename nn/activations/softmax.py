@@ -13,6 +13,7 @@ from torch7.blocks import each, small
 
 from ..checks import shaped
 from ..kernels import softmax as kernels
+from ..kernels.elementary import negative
 from ..module import Module
 
 
@@ -109,11 +110,11 @@ class SoftMin(_SoftMax):
     BUFFERS = ("mininput",)  # Torch's, in files
 
     def function(self, x: np.ndarray, axis: int, out: np.ndarray) -> None:
-        kernels.softmax(np.subtract(0, x, out=out), axis, out)
+        kernels.softmax(negative(x, out), axis, out)
 
     def derivative(self, y: np.ndarray, g: np.ndarray, axis: int, out: np.ndarray) -> None:
         kernels.softmax_gradient(y, g, axis, out)
-        np.subtract(0, out, out=out)
+        negative(out, out)
 
 
 class LogSoftMax(_LogSoftMax):

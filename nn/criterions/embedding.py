@@ -12,7 +12,7 @@ from torch7.memory import scratch
 
 from ..checks import fitted, number, table
 from ..criterion import Criterion
-from ..kernels.elementary import log_one_and_exp, one_and_exp
+from ..kernels.elementary import log_one_and_exp, negative, one_and_exp
 from ..kernels.masks import kept
 from .base import AveragedLoss, signs, total, two_inputs
 
@@ -127,7 +127,7 @@ class L1HingeEmbeddingCriterion(_Pair):
             if distance > self.margin:
                 first.fill(0)
             else:
-                np.negative(first, out=first)
+                negative(first, first)
         np.subtract(0, first.reshape(b.shape), out=second)
         return grads
 
@@ -303,5 +303,5 @@ class DistanceRatioCriterion(_Pair, AveragedLoss):
         first, second = grads = self._buffers(a, b)
         np.subtract(b.reshape(a.shape), a, out=first)
         np.divide(self._share(len(a)), one_and_exp(first, first), out=first)
-        np.negative(first.reshape(b.shape), out=second)
+        negative(first.reshape(b.shape), second)
         return grads

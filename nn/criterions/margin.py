@@ -13,7 +13,7 @@ from torch7.dims import positions
 from torch7.memory import scratch
 
 from ..checks import number
-from ..kernels.elementary import log_one_and_exp, one_and_exp
+from ..kernels.elementary import log_one_and_exp, negative, one_and_exp
 from ..kernels.scatter import add_rows
 from .base import (
     AveragedLoss,
@@ -87,7 +87,7 @@ class SoftMarginCriterion(ElementwiseLoss):
 
     def _total(self, x: np.ndarray, t: np.ndarray) -> float:
         z, out, work = scratch((3, *x.shape), x.dtype)
-        np.negative(np.multiply(x, t, out=z), out=z)
+        negative(np.multiply(x, t, out=z), z)
         return total(log_one_and_exp(z, out, work))
 
     def _gradient(self, x: np.ndarray, t: np.ndarray, share: float, out: np.ndarray) -> None:

@@ -9,12 +9,17 @@ from torch7.memory import scratch
 from .masks import chosen, room
 
 
+def negative(x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """out = -x. Returns out. (numpy 2.4's np.negative takes wrong numbers where elements are 16 or 64 bytes apart.)"""
+    return np.multiply(x, -1, out=out)
+
+
 def sigmoid(x: np.ndarray, out: np.ndarray) -> None:
     """out = 1 / (1 + exp(-x)). In this form also the small values at negative x are right to the last digits.
 
     exp(-x) may become infinite, the result is 0 then: the caller has numpy keep silent about it.
     """
-    np.exp(np.subtract(0, x, out=out), out=out)  # numpy 2.4's np.negative is wrong in single columns of some widths
+    np.exp(negative(x, out), out=out)
     out += 1
     np.divide(1, out, out=out)
 

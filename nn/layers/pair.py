@@ -11,6 +11,7 @@ from torch7 import memory
 from torch7.memory import scratch
 
 from ..checks import described, fitted, shaped, table
+from ..kernels.elementary import negative
 from ..module import Module
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -185,7 +186,7 @@ class PairwiseDistance(_Rows):
                 first *= power
             g = g * np.power(self.output + first.dtype.type(1e-6), -(p - 1))
         first *= g[:, None]
-        np.negative(first, out=second)
+        negative(first, second)
         return self.gradInput
 
     @staticmethod

@@ -9,6 +9,7 @@ import numpy as np
 from torch7 import memory
 
 from ..checks import fitted, table, tensor
+from ..kernels.elementary import negative
 from ..kernels.masks import kept, room
 from ..module import Module
 
@@ -92,7 +93,7 @@ class CSubTable(_TableMath):
     def updateGradInput(self, input: Any, gradOutput: np.ndarray) -> list[np.ndarray]:
         plus, minus = grads = self._gradients(input, 2)
         np.copyto(plus, fitted(self, gradOutput, plus))
-        np.negative(fitted(self, gradOutput, minus), out=minus)
+        negative(fitted(self, gradOutput, minus), minus)
         return grads
 
 
@@ -155,7 +156,7 @@ class CDivTable(_TableMath):
         above, below = grads = self._gradients(input, 2)
         np.divide(fitted(self, gradOutput, above), fitted(self, input[1], above), out=above)
         np.divide(fitted(self, above, below), input[1], out=below)
-        np.negative(below, out=below)
+        negative(below, below)
         below *= fitted(self, input[0], below)
         return grads
 

@@ -187,18 +187,16 @@ class Code:
         if op.kind == "call":
             return [*calls, self._call_back(item, totals)]
         total = totals[op.out]
-        if op.kind == "classes":
-            out = Span(item.into[0][1], op.inputs.width)
-            if total is None:
-                return FUNCTIONS["zero"].numpy(out, out, None)
-            y = Span(self.plan.where[op.out], op.out.width)
-            return [*calls, self._classes(op, "derivative", y, total, out)]
-        if total is not None:
+        if total is not None and op.kind in PRODUCTS:
             self.products.append((op, total, self._indices(op) if op.kind == "gather" else self._source(op)))
         for ref, where in item.into:
             out = Span(where, ref.width)
             if total is None:
                 calls += FUNCTIONS["zero"].numpy(out, out, None)
+                continue
+            if op.kind == "classes":
+                y = Span(self.plan.where[op.out], op.out.width)
+                calls.append(self._classes(op, "derivative", y, total, out))
                 continue
             whole = (
                 Span(where, ref.width) if ref.is_whole() else Span(self._room(block, out.dtype)(ref.width), ref.width)

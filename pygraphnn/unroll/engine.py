@@ -15,11 +15,12 @@ from torch7.memory import resized, scratch
 from .buffers import Kind, Memory
 from .clones import Clones
 from .code import Bias, Code, Compute, Indices, Invocation, Part, Table, Weight
+from .functions import Call
 from .nested import each, leaves, nested_as
 from .numpy_code import Span
 from .values import Ref, Value
 
-Bound = list[tuple[Callable[..., Any], tuple[Any, ...]]]
+Bound = list[Call]
 
 
 class Engine:
@@ -100,8 +101,8 @@ class Engine:
                 self._bound[i] = [self._calls(calls, None)]
         n = len(self.plan.blocks)
         forward, backward = self._bound[:n], self._bound[n:]
-        self._forward = [step for run in forward for step in (run[:steps] if len(run) == self.room else run)]
-        self._backward = [step for run in backward for step in reversed(run[:steps] if len(run) == self.room else run)]
+        self._forward = [step for run in forward for step in run[:steps]]
+        self._backward = [step for run in backward for step in reversed(run[:steps])]
 
     def _calls(self, code: Iterable[Any], t: int | None) -> Bound:
         """Calls with arrays in place of places: those of step t, or the rows of all steps."""
@@ -144,7 +145,7 @@ class Engine:
             self._views[key] = rows
         return self._views[key]
 
-    def _invocation(self, call: Invocation, t: int | None) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def _invocation(self, call: Invocation, t: int | None) -> Call:
         module = self.module(call.op.module) if call.op not in self._twins else self._twins[call.op][t or 0]
 
         def part(x: Part) -> Any:

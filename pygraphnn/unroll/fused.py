@@ -13,7 +13,6 @@ from .engine import Engine
 from .nested import leaves, nested_as
 from .plan import Plan
 from .reading import read
-from .values import Unsupported
 
 Number = float
 
@@ -136,13 +135,10 @@ class Fused(Container):
         try:
             program = read(net, input if net.nInputs > 1 else [input], [])
             plan = Plan(program, [], list(range(len(program.outputs))), learn=learn, unroll=False)
-        except Unsupported as error:
+        except Exception as error:  # there can be no plan, or it is the modules' own, who will say where they are
             self.reason = str(error)
-        except Exception as error:  # the modules' own, who will say where they are
-            self.reason = str(error)
-        else:
-            return Code(plan, self.compiled)
-        return None
+            return None
+        return Code(plan, self.compiled)
 
     def type(self, type: str | None = None, tensorCache: dict[Any, Any] | None = None) -> Any:
         if type is not None:

@@ -22,9 +22,9 @@ from torch7.replacing import replacing
 
 from . import fastmath
 from .buffers import Buffer, Kind, Where
-from .functions import FUNCTIONS
+from .functions import FUNCTIONS, Call
 from .lanes import Lanes
-from .numpy_code import Call, Span, live
+from .numpy_code import LEAVES, Span, live
 
 HEAD = """from pygraphnn.unroll.fastmath import FASTMATH, functions
 import numba
@@ -54,7 +54,7 @@ def works() -> bool:
 def compilable(lanes: Lanes) -> bool:
     """Whether all that the stored lanes need has a text."""
     functions = (lanes.all[i].function for i in live(lanes))
-    return all(name in ("load", "row", "kept") or FUNCTIONS[name].text for name in functions)
+    return all(name in LEAVES or FUNCTIONS[name].text for name in functions)
 
 
 class Emitter:

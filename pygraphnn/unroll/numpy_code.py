@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .buffers import Where
-from .functions import FUNCTIONS
+from .functions import FUNCTIONS, Call
 from .lanes import Lanes
-
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Span(NamedTuple):

@@ -98,7 +98,7 @@ class Plan:
 
     def _close(self, inputs: Any, outputs: Any) -> None:
         """Pairs state inputs with what they are at the next step, in values of their own."""
-        befores, afters = list(leaves(inputs)), list(leaves(outputs))
+        befores, afters = leaves(inputs), leaves(outputs)
         if len(befores) != len(afters):
             raise Unsupported("a state goes in with another nesting than it comes out")
         for before, after in zip(befores, afters):

@@ -75,7 +75,7 @@ def rowwise(module: Any) -> bool:
     says = next(cls for cls in type(module).__mro__ if "ROWWISE" in vars(cls))
     for name in METHODS:
         by = next((cls for cls in type(module).__mro__ if name in vars(cls)), None)
-        if name in vars(module) or (by is not None and not issubclass(says, by)):
+        if by is not None and not issubclass(says, by):
             return False
     return True
 
@@ -95,7 +95,7 @@ def elementwise(module: Any, known: Any, x: Any, y: Any) -> Any:
     """The op for a module of a known class with inputs x (refs) and output y (an array) (None: to be called)."""
     if known is None or known in STRUCTURE or known in VIEWS or isinstance(y, list):
         return None
-    refs = list(leaves(x))
+    refs = leaves(x)
     shape = y.shape[1:]
     if known is nn.OneHot:
         return Op("onehot", x, module)

@@ -69,10 +69,10 @@ class Op:
     rowwise: bool = True
 
     def reads(self) -> list[Ref]:
-        return list(leaves(self.inputs))
+        return leaves(self.inputs)
 
     def makes(self) -> list[Value]:
-        return list(leaves(self.outputs))
+        return leaves(self.outputs)
 
     @property
     def out(self) -> Value:

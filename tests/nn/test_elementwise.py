@@ -9,6 +9,7 @@ import pytest
 
 import nn
 import torch7
+from nn.kernels.elementary import negative
 
 INF, NAN = np.inf, np.nan
 TYPES = [np.float32, np.float64]
@@ -323,3 +324,10 @@ def test_gated_linear_unit_without_gradient() -> None:
     m.forward(x)
     with pytest.raises(ValueError, match=r"nn.GatedLinearUnit: expected a torch.DoubleTensor of shape \(2,\), got"):
         m.backward(x, np.ones(4))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_negation_of_elements_that_lie_apart(dtype: type) -> None:
+    for width in range(2, 20):  # numpy's own takes wrong numbers at some of these distances
+        x = np.random.default_rng(0).normal(size=(50, width)).astype(dtype)[:, :1]
+        assert np.array_equal(negative(x, np.empty(x.shape, dtype)), 0 - x)
