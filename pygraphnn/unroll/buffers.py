@@ -41,15 +41,15 @@ class Where(NamedTuple):
 
 
 class Memory:
-    """The arrays of some buffers, for up to `steps` time steps of `rows` rows."""
+    """The arrays of some buffers, for up to `steps` time steps of `rows` rows; some may be there already."""
 
-    def __init__(self, buffers: list[Buffer], steps: int, rows: int):
+    def __init__(self, buffers: list[Buffer], steps: int, rows: int, there: dict[Buffer, np.ndarray] | None = None):
         lengths = {Kind.STACK: steps, Kind.STATE: steps + 1, Kind.STEP: 1, Kind.CARRY: 2}
-        made = {
-            b: memory.zeros((1, 1, b.width) if b.kind is Kind.ROW else (lengths[b.kind], rows, b.width), b.dtype)
-            for b in buffers
-            if b.home is b
-        }
+        made = dict(there or {})
+        for b in buffers:
+            if b.home is b and b not in made:
+                shape = (1, 1, b.width) if b.kind is Kind.ROW else (lengths[b.kind], rows, b.width)
+                made[b] = memory.zeros(shape, b.dtype)
         self.arrays = [made[b.home] for b in buffers]
 
     def __getitem__(self, where: Where) -> np.ndarray:

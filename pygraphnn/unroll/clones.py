@@ -49,10 +49,10 @@ class Clones:
         shared = [getattr(owner, name) for owner, name in shared_fields(modules)]
         if len(shared) == len(self.shared) and all(a is b for a, b in zip(shared, self.shared)):
             return
-        self.shared = shared
         for clone in self.clones:
             for (owner, name), array in zip(list(shared_fields(modules_in(clone))), shared):
                 setattr(owner, name, memory.alias(array))
+        self.shared = shared  # now that all clones have them
 
 
 def described(modules: list[Any], shared: set[int]) -> tuple[list[Any], list[Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nn.kernels.scatter import add_rows
 
-from . import numba_code
+from . import numba_code, row_code
 from .buffers import Kind, Where
 from .functions import FUNCTIONS
 from .lanes import Gradient, Group, Lane, Lanes, Row
@@ -45,10 +45,11 @@ class Table(NamedTuple):
 
 
 class Compute(NamedTuple):
-    """A module's `function` or `derivative`, itself or, `spread` over threads, by its method `compute`."""
+    """A module's `function` or `derivative` (its name, or compiled code for it), itself or, `spread` over threads, by
+    its method `compute`."""
 
     module: Any
-    name: str
+    function: Any
     spread: bool
 
 
@@ -92,7 +93,7 @@ class Code:
         # backward first: what it needs is kept by forward
         for block in reversed(plan.blocks) if plan.learn else ():
             self.backward.append([call for item in reversed(block.items) for call in self._back(block, item)])
-        self.add_rows = numba_code.add_rows if self.compiled else add_rows
+        self.add_rows = row_code.add_rows if self.compiled else add_rows
         self.forward = [[call for item in block.items for call in self._forth(block, item)] for block in plan.blocks]
 
     def _room(self, block: Block, dtype: Any) -> Any:
@@ -111,8 +112,11 @@ class Code:
             where = self.rows[key] = self.plan.buffer(Kind.ROW, width, parameters[0].dtype)
             out = Span(where, width)
             parts = [Bias(row.module, row.name, row.start if at is None else at, width) for row in rows]
-            self.once.append((np.copyto, (out, parts[0])))
-            self.once += [(np.add, (out, part, out)) for part in parts[1:]]
+            if len(parts) == 1:
+                self.once.append((np.copyto, (out, parts[0])))
+            else:
+                self.once.append((np.add, (parts[0], parts[1], out)))
+                self.once += [(np.add, (out, part, out)) for part in parts[2:]]
         return self.rows[key].at(start) if whole else self.rows[key]
 
     # -- forward
@@ -131,7 +135,7 @@ class Code:
         out = Span(where[op.out], op.out.width)
         if op.kind == "gather":
             if not self.plan.unroll:
-                calls: list[Any] = [(choose, (Weight(op.module, False), self._indices(op), out))]
+                calls: list[Any] = [(choose, (Weight(op.module, True), self._indices(op), out))]
             else:
                 calls = [(np.take, (Table(op.module), self._indices(op), 0, out, "clip"))]
             if self.plan.unroll and op.module not in self.tables:
@@ -146,7 +150,8 @@ class Code:
     def _classes(self, op: Op, name: str, *arrays: Span) -> Any:
         """A softmax or its derivative; for many rows by the module's way to spread them over threads."""
         *given, out = arrays
-        return Compute(op.module, name, self.plan.unroll), (arrays if self.plan.unroll else (*given, 1, out))
+        function = row_code.classes(op.module, name, out.dtype) if self.compiled else name
+        return Compute(op.module, function, self.plan.unroll), (arrays if self.plan.unroll else (*given, 1, out))
 
     def _part(self, value: Value, offset: int, shape: tuple[int, ...]) -> Part:
         return Part(Span(self.plan.where[value].at(offset), int(np.prod(shape, dtype=int))), shape)
@@ -251,7 +256,7 @@ class Code:
     def _overwrite(self, group: Group) -> None:
         """Lets compiled code put the gradient of a linear map's output where the output was: of every element it reads
         all that it needs before it writes. (Then a second backward needs another forward.)"""
-        if not self._compiles(group) or any(op.kind == "call" for op in self.plan.ops):
+        if not (self._compiles(group) and self.plan.unroll) or any(op.kind == "call" for op in self.plan.ops):
             return
         for value in group.loads:
             terms = self.plan.gradients.get(value, [])
@@ -328,6 +333,6 @@ class Code:
         return made and where.buffer.kind is Kind.STACK and all(user in group.ops for user in value.users)
 
 
-def choose(weight: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    """out[i] = weight[:, columns[i]]."""
-    out[...] = weight.T[columns]
+def choose(table: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """out[i] = table[rows[i]]."""
+    out[...] = table[rows]

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 import torch7
+from nn.checks import note
 from torch7.dims import positions
 from torch7.memory import resized, scratch
 
+from ..node import described
 from .buffers import Kind, Memory
 from .clones import Clones
 from .code import Bias, Code, Compute, Indices, Invocation, Part, Table, Weight
 from .functions import Call
-from .nested import each, leaves, nested_as
+from .nested import each, leaves
 from .numpy_code import Span
 from .values import Ref, Value
 
@@ -60,7 +62,7 @@ class Engine:
                 self._bind_rows(steps)
             return
         self.room, self.batch = steps, batch
-        self.memory = Memory(self.plan.buffers, steps, batch)
+        self.memory = self._memory()
         self.ones = np.ones(steps * batch, self.plan.dtype)
         self.tables = {m: np.empty(self.module(m).weight.T.shape, self.plan.dtype) for m in self.code.tables}
         self.index = {value: np.zeros((steps, batch), np.intp) for value in self.code.indices}
@@ -69,6 +71,10 @@ class Engine:
         self._new_clones()
         self._bind_steps()
         self._bind_rows(steps)
+
+    def _memory(self) -> Memory:
+        """Arrays for the buffers."""
+        return Memory(self.plan.buffers, self.room, self.batch)
 
     def module(self, module: Any) -> Any:
         """The module that stands for one of the plan."""
@@ -96,6 +102,12 @@ class Engine:
         self.steps = steps
         self._views = {}
         self._shown = [self._sequence(ref) for ref in self.plan.outputs]
+        # inputs that are outputs, too, are copied: the next inputs, which may be these outputs, go where inputs are
+        where, inputs = self.plan.where, {self.plan.where[value].buffer for value in self.plan.sequences}
+        passed = [i for i, ref in enumerate(self.plan.outputs) if where[ref.value].buffer in inputs]
+        self._passed = [(np.empty_like(self._shown[i]), self._shown[i]) for i in passed]
+        for i, (copy, _) in zip(passed, self._passed):
+            self._shown[i] = copy
         for i, (by_step, calls) in enumerate(self._blocks()):
             if not by_step:
                 self._bound[i] = [self._calls(calls, None)]
@@ -116,7 +128,8 @@ class Engine:
     def _function(self, function: Any) -> Callable[..., Any]:
         if isinstance(function, Compute):
             module = self.module(function.module)
-            method: Callable[..., Any] = getattr(module, function.name)
+            own = isinstance(function.function, str)
+            method: Callable[..., Any] = getattr(module, function.function) if own else function.function
             return functools.partial(module.compute, method) if function.spread else method
         found: Callable[..., Any] = function
         return found
@@ -154,7 +167,9 @@ class Engine:
 
         inputs, outputs = each(part, call.inputs), each(part, call.outputs)
         if call.backward:
-            return call_backward, (module, inputs, outputs, each(part, call.into))
+            last = None if not self.plan.unroll else self.steps if t is None else t + 1
+            told = functools.partial(explain, call.op.nodes, 1 if t is None else t + 1, last)
+            return call_backward, (module, inputs, outputs, each(part, call.into), told)
         return call_forward, (module, inputs, outputs)
 
     # -- running
@@ -174,6 +189,7 @@ class Engine:
             self.memory[plan.where[before]][0] = s.reshape(batch, -1)
         self._draw_noise()
         self._run(self._once, *self._forward)
+        self._pass_on()
         self._spent = False
         shown, final = iter(self._shown), iter(plan.next)
         program = plan.program
@@ -186,6 +202,10 @@ class Engine:
         for calls in runs:
             for function, operands in calls:
                 function(*operands)
+
+    def _pass_on(self) -> None:
+        for copy, original in self._passed:
+            np.copyto(copy, original)
 
     def _draw_noise(self) -> None:
         """Dropout's noise, in the order in which one step after the other draws it."""
@@ -209,6 +229,7 @@ class Engine:
         np.copyto(final, last.reshape(final.shape))
         return final
 
+    @np.errstate(all="ignore")
     def backward(self, gradSequences: list[Any], gradStates: list[Any]) -> tuple[list[Any], list[Any]]:
         """The gradients of the sequences and of the initial states."""
         plan, program = self.plan, self.plan.program
@@ -262,8 +283,12 @@ class Engine:
             return None
         dtype = self.plan.dtype if value in self.index else value.dtype
         total = self._results[value] = resized(self._results.get(value), (self.steps, self.batch, *value.shape), dtype)
-        total.fill(0)
         columns = total.reshape(self.steps, self.batch, -1)
+        if terms and terms[0].stop - terms[0].start == value.width:
+            np.copyto(columns, self.memory.steps(terms[0].where, value.width, self.steps))
+            terms = terms[1:]
+        else:
+            total.fill(0)
         for where, start, stop in terms:
             columns[..., start:stop] += self.memory.steps(where.at(start), stop - start, self.steps)
         return total
@@ -278,50 +303,12 @@ class Engine:
                 columns[:, start:stop] += self.memory.at(where.at(start), stop - start, -1)
         return total
 
-    # -- one step
-
-    def step(self, inputs: list[np.ndarray]) -> Any:
-        """forward of a plan for a single step: its outputs, nested as the network's."""
-        if len(inputs[0]) != self.batch:
-            self._fit_step(len(inputs[0]))
-        for (inlet, index, n), x in zip(self._inlets, inputs):
-            inlet[...] = x
-            if index is not None:
-                index[...] = place(x, n)
-        if self.plan.noise:
-            self._draw_noise()
-        self._run(self._calls_of_step)
-        self._spent = False
-        return self._outlets
-
-    def _fit_step(self, batch: int) -> None:
-        self.fit(1, batch)
-        plan, memory = self.plan, self.memory
-        # where inputs go, and where and how many they may be if they are indices
-        self._inlets = [
-            (
-                memory[plan.where[value]].reshape(-1, *value.shape),
-                self.index[value][0] if value in self.index else None,
-                self.code.indices.get(value, 0),
-            )
-            for value in plan.sequences
-        ]
-        outputs = plan.program.outputs
-        self._outlets = nested_as(outputs if len(outputs) > 1 else outputs[0], [y[0] for y in self._shown])
-        self._given = [memory[where].reshape(-1, *ref.shape) for where, ref in zip(plan.given, plan.outputs)]
-        self._calls_of_step = self._once + [call for calls in self._forward for call in calls]
-
-    def step_back(self, gradients: list[np.ndarray | None]) -> list[np.ndarray | None]:
-        """backward of a plan for a single step: the gradients of its inputs."""
-        for given, g in zip(self._given, gradients):
-            given[...] = 0 if g is None else g
-        self._go_back()
-        return [None if g is None else g[0] for g in map(self._sequence_gradient, self.plan.sequences)]
-
     # -- learning
 
+    @np.errstate(all="ignore")
     def accumulate(self, scale: float) -> None:
         """Adds the gradients of the parameters."""
+        sums: dict[Span, np.ndarray] = {}  # several modules may have the same gradient
         for op, total, source in self.code.products:
             module, dz = self.module(op.module), self._scaled(self.view(total, None), scale)
             if isinstance(source, Indices):
@@ -330,7 +317,9 @@ class Engine:
                 shape = module.gradWeight.shape
                 module.gradWeight += np.dot(dz.T, self.view(source, None), out=scratch(shape, dz.dtype))
             if module.bias is not None:
-                module.gradBias += np.dot(self.ones[: len(dz)], dz)
+                if total not in sums:
+                    sums[total] = np.dot(self.ones[: len(dz)], dz)
+                module.gradBias += sums[total]
         for (module, name, start), width, where in self.plan.learned:
             module = self.module(module)
             grad = getattr(module, dict(module.PARAMETERS)[name]).reshape(-1)
@@ -339,19 +328,16 @@ class Engine:
         for calls in self._backward:
             for function, operands in calls:
                 if function is call_backward:
-                    module, x, g, _ = operands
-                    module.accGradParameters(x, g, scale)
+                    module, x, g, _, told = operands
+                    try:
+                        module.accGradParameters(x, g, scale)
+                    except Exception as error:
+                        told(error)
+                        raise
 
     @staticmethod
     def _scaled(a: np.ndarray, scale: float) -> np.ndarray:
         return a if scale == 1 else a * a.dtype.type(scale)
-
-
-def place(indices: np.ndarray, n: int) -> Any:
-    """Indices from 1 to n as positions from 0; quickly for a single one, as when a text is written."""
-    if indices.size == 1 and indices.dtype.kind == "i" and 0 < indices.item() <= n:
-        return indices.item() - 1
-    return positions(indices, n, "nn.OneHot")
 
 
 def call_forward(module: Any, inputs: Any, outputs: Any) -> None:
@@ -359,9 +345,26 @@ def call_forward(module: Any, inputs: Any, outputs: Any) -> None:
     put(module.updateOutput(inputs), outputs)
 
 
-def call_backward(module: Any, inputs: Any, gradients: Any, into: Any) -> None:
-    """updateGradInput of a module whose gradient belongs in `into`."""
-    put(module.updateGradInput(inputs, gradients), into)
+def call_backward(module: Any, inputs: Any, gradients: Any, into: Any, told: Callable[[Exception], None]) -> None:
+    """updateGradInput of a module whose gradient belongs in `into`; an error is `told` first."""
+    try:
+        put(module.updateGradInput(inputs, gradients), into)
+    except Exception as error:
+        told(error)
+        raise
+
+
+def place_of(data: Any) -> str:
+    """What a note tells of a node."""
+    return f"In {described(data)}"
+
+
+def explain(nodes: Iterable[Any], first: int, last: int | None, error: Exception) -> None:
+    """Notes on an error at which nodes, and in which time steps (from 1, None where there are none), it came up."""
+    for data in nodes:
+        note(error, functools.partial(place_of, data))
+    if last is not None:
+        note(error, lambda: f"In time step {last}" if first == last else f"In time steps {first} to {last}")
 
 
 def put(found: Any, places: Any) -> None:

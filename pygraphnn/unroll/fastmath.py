@@ -1,7 +1,7 @@
-"""tanh and the logistic function without branches, which compilers turn into vector instructions.
+"""exp, tanh and the logistic function without branches, which compilers turn into vector instructions.
 
 exp(y) = 2^k exp(r), where k is the whole number nearest to y / ln 2, found by adding and taking away a number so large
-that no fraction is left, and |r| <= ln 2 / 2; exp(r) - 1 is a polynomial, and 2^k is put together from bits. Both
+that no fraction is left, and |r| <= ln 2 / 2; exp(r) - 1 is a polynomial, and 2^k is put together from bits. The
 functions are within 3 units in the last place; nan and infinities are right.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,16 @@ def polynomial(degree: int) -> list[float]:
     return [float(c) for c in chebyshev.convert(kind=np.polynomial.Polynomial).coef]
 
 
-def functions(dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """tanh and sigmoid for compiled code in this precision ("float32" or "float64")."""
+class Functions(NamedTuple):
+    """Functions for compiled code, all in one precision."""
+
+    tanh: Callable[[Any], Any]
+    sigmoid: Callable[[Any], Any]
+    exp: Callable[[Any], Any]  # of numbers up to 0, as softmax needs it; 0 where numbers lose digits
+
+
+def functions(dtype: str) -> Functions:
+    """The functions for compiled code in this precision ("float32" or "float64")."""
     nb = optional("numba", "numba", "compiled kernels")
     single = dtype == "float32"
     number: Any = np.float32 if single else np.float64
@@ -41,8 +49,9 @@ def functions(dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     head = np.array([math.log(2)], number).view(whole) & ~whole((1 << low) - 1)
     high = head.view(number)[0]
     rest = number(np.longdouble("0.693147180559945309417232121458176568") - np.longdouble(high))
-    one, two = number(1), number(2)
+    zero, one, two = number(0), number(1), number(2)
     tanh_end, exp_end = number(9.1 if single else 20), number(88 if single else 708)
+    least = number(-bias * math.log(2))  # where k is so low that 2^k is put together to 0
     c = tuple(number(x) for x in polynomial(4 if single else 9))
     shift, offset = whole(bits), whole(bias)
     inline = nb.njit(inline="always")
@@ -77,10 +86,16 @@ def functions(dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         return t / (t + two)
 
     @inline
+    def exp(x: Any) -> Any:
+        p, s = parts(least if x < least else x)
+        return s * p + s
+
+    @inline
     def sigmoid(x: Any) -> Any:
         y = exp_end if x > exp_end else x
         y = -exp_end if y < -exp_end else y
         p, s = parts(-y)
-        return one / (one + (s * p + s))
+        # 0 where exp(-x) is too large, so that infinity times it is nan
+        return zero if x < -exp_end else one / (one + (s * p + s))
 
-    return tanh, sigmoid
+    return Functions(tanh, sigmoid, exp)

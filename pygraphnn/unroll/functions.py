@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nn.kernels.elementary import at_least
+from nn.kernels.masks import kept, room
+
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -52,7 +55,20 @@ def _tanh_slope(out: Any, spare: Any, c: Any, g: Any, y: Any) -> list[Call]:
 
 
 def _relu_slope(out: Any, spare: Any, c: Any, g: Any, y: Any) -> list[Call]:
-    return [(np.greater, (y, out.dtype.type(0), spare)), (np.multiply, (spare, g, out))]
+    return [(_passed, (g, y, np.greater, out))]
+
+
+def _rectified_slope(out: Any, spare: Any, c: Any, g: Any, y: Any) -> list[Call]:
+    return [(_passed, (g, y, _not_stopped, out))]
+
+
+def _passed(g: np.ndarray, y: np.ndarray, passes: Any, out: np.ndarray) -> None:
+    """out = g where passes(y, 0), else 0, whatever g is there."""
+    kept(g, passes(y, 0, out=room(y)), out)
+
+
+def _not_stopped(y: np.ndarray, limit: float, out: np.ndarray) -> np.ndarray:
+    return np.logical_not(np.less_equal(y, limit, out=out), out=out)
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -86,6 +102,13 @@ FUNCTIONS: dict[str, Function] = {
         lambda L, y, a, g, c: [L.get("relu'", (g, L.kept(y)))],
     ),
     "relu'": Function(_relu_slope, "({0} if {1} > zero else zero)"),
+    # what a rectifier does in place, where nan stays nan
+    "rectified": Function(
+        lambda out, spare, c, a: [(at_least, (a, 0, True, out))],
+        "(zero if {0} <= zero else {0})",
+        lambda L, y, a, g, c: [L.get("rectified'", (g, L.kept(y)))],
+    ),
+    "rectified'": Function(_rectified_slope, "(zero if {1} <= zero else {0})"),
     "sigmoid": Function(
         _sigmoid, "sigmoid({0})", lambda L, y, a, g, c: [L.get("sigmoid'", (g, L.kept(y)))], cheap=False
     ),

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from torch7.optional import optional
 from torch7.replacing import replacing
 
@@ -30,7 +28,7 @@ HEAD = """from pygraphnn.unroll.fastmath import FASTMATH, functions
 import numba
 import numpy
 
-tanh, sigmoid = functions("{dtype}")
+tanh, sigmoid, exp = functions("{dtype}")
 number = numpy.{dtype}
 zero, one = number(0), number(1)
 {constants}
@@ -124,25 +122,6 @@ class Emitter:
         if not isinstance(value, float):
             return ""
         return self.constants.setdefault(value, f"c{len(self.constants)}")
-
-
-ADD_ROWS = '''import numba
-
-@numba.njit(cache={cache}, error_model="numpy", nogil=True)
-def kernel(target, rows, values):
-    """target[rows[i]] += values[i], one after the other."""
-    for i in range(len(rows)):
-        row = rows[i]
-        for j in range(values.shape[1]):
-            target[row, j] += values[i, j]
-'''
-
-
-def add_rows(target: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
-    """nn.kernels.scatter.add_rows, compiled."""
-    total = np.zeros(target.shape, target.dtype)  # target is a transposed weight, whose rows do not lie together
-    kernel(ADD_ROWS)(total, rows, values)
-    target += total
 
 
 @functools.cache

@@ -18,6 +18,13 @@ from .values import Fact, Unsupported
 PLANS = 4  # kept at a time: of other batch sizes, modes, lengths
 
 
+def keep(plans: dict[Any, Any], key: Any, value: Any) -> None:
+    """Enters a value, in place of the oldest where there are too many."""
+    while len(plans) >= PLANS and key not in plans:
+        del plans[next(iter(plans))]
+    plans[key] = value
+
+
 class PlannedEngine:
     """Runs a network for one time step over sequences; the interface is that of StepwiseEngine.
 
@@ -44,8 +51,9 @@ class PlannedEngine:
         self.engine = self.chosen(sequences, states, ends, learn)
         try:
             result: tuple[list[Any], list[Any]] = self.engine.forward(sequences, states, ends)
-        except Exception as error:
-            if self.engine is self.stepwise:
+        except BaseException as error:
+            self.plans.clear()  # what was interrupted may have arrays of one form and calls for another
+            if self.engine is self.stepwise or not isinstance(error, Exception):
                 raise
             self.reason = str(error)
             # the modules themselves tell at which step and where in the graph they fail
@@ -67,10 +75,8 @@ class PlannedEngine:
         if engine is None or not all(function(*args) is value for function, args, value in facts):
             self.plans.pop(key, None)
             engine, facts = self.made(sequences, states, ends, learn)
-            while len(self.plans) >= PLANS:
-                del self.plans[next(iter(self.plans))]
             if facts:
-                self.plans[key] = engine, facts
+                keep(self.plans, key, (engine, facts))
         return engine
 
     def made(

@@ -120,6 +120,8 @@ def single(module: Any, known: Any, x: Any) -> Any:
     inplace = bool(module.inplace)
     if known is nn.Dropout:
         return dropout(module, x)
+    if known is nn.ReLU and inplace:
+        return Op("rectified", [x], module, inplace=True)
     if known in FUNCTIONS:
         return Op(FUNCTIONS[known], [x], module, inplace=inplace)
     if known in CONSTANTS:

@@ -52,6 +52,7 @@ class Run:
         self, gradSequences: list[Any], gradStates: list[Any], scale: float | None
     ) -> tuple[list[Any], list[Any]]:
         """The gradients of sequences and initial states; with a scale the parameters' gradients grow."""
+        self.went_back = False
         taken = self._kept("taken gradients", self.order.taken_gradients, gradSequences)
         gradients, initial = self.segments.backward(taken, gradStates, scale)
         self.went_back = True

@@ -56,7 +56,8 @@ class Op:
     `kind` is "linear", "gather" (a linear map of one-hot rows, whose input is the indices), "classes" (a softmax),
     "call" (any module), or the name of an elementwise function in `functions`; "join" puts columns side by side,
     "mask" multiplies with dropout's noise, "mulrow" and "addrow" with a parameter of one row. `inputs` and `outputs`
-    are refs and values, nested for a call as the module's own.
+    are refs and values, nested for a call as the module's own. `nodes` has the data of the node that the module is in,
+    and of those that the graph around it is in.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Op:
     inplace: bool = False
     draws: bool = False
     rowwise: bool = True
+    nodes: tuple[Any, ...] = ()
 
     def reads(self) -> list[Ref]:
         return leaves(self.inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import nn
 import pygraphnn
 import torch7
 from pygraphnn import Fused, clone_many_times, gModule
+from pygraphnn.unroll.planned import PLANS
 from tests.support.nested import assert_same, copied
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-13}
@@ -98,6 +100,47 @@ def test_clones_through_time_share_one_plan(step):
     assert_same(*results, **CLOSE)
 
 
+def test_clones_whose_parameters_learn_later(step):
+    """All clones go back first, then all parameters learn: Torch's way, too, in scripts that call the two apart."""
+    results = []
+    for net in (Fused(step.clone()), step):
+        clones, x = clone_many_times(net, 3), [input_of(step, seed=t) for t in range(3)]
+        torch7.manualSeed(2)
+        outputs = [clone.forward(given) for clone, given in zip(clones, x)]
+        net.zeroGradParameters()
+        g = [[(t + 1) * np.ones_like(a) for a in y] for t, y in enumerate(outputs)]
+        back = [clone.updateGradInput(*given)[1:] for clone, *given in zip(clones, x, g)]
+        for clone, *given in zip(clones, x, g):
+            clone.accGradParameters(*given, 2)
+        results.append(copied([outputs, back, net.parameters()[1]]))
+    assert_same(*results, **CLOSE)
+
+
+def test_clones_in_threads():
+    step = pygraphnn.lstm(5, 4, 2)
+    x = [input_of(step, 3, seed) for seed in range(4)]
+    want = [ran(step, given) for given in x]
+    clones = clone_many_times(Fused(step), 4)
+
+    def work(clone: Any, given: Any) -> Any:
+        y = copied(clone.forward(given))
+        return [y, copied(clone.updateGradInput(given, [np.random.default_rng(1).normal(size=a.shape) for a in y])[1:])]
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            for got, wanted in zip(pool.map(work, clones, x), want):
+                assert_same(got, wanted[:2], **CLOSE)
+
+
+def test_its_outputs_are_its_next_inputs():
+    x, a, b = nn.Identity()(), nn.Identity()(), nn.Identity()()
+    net = Fused(gModule([x, a, b], [nn.Identity()(b), nn.Identity()(a), nn.Tanh()(x)]))
+    given = [np.full((2, 3), float(n)) for n in range(3)]
+    first = net.forward(given)
+    assert_same(net.forward([given[0], first[0], first[1]])[:2], given[1:])
+    assert net.reason == ""
+
+
 def test_parameters_may_move(step):
     net, x = Fused(step), input_of(step)
     before = ran(net, x)
@@ -108,6 +151,7 @@ def test_parameters_may_move(step):
     assert not np.allclose(ran(net, x)[0][-1], before[0][-1])
 
 
+@pytest.mark.parametrize("step", ["lstm", "dropout"], indirect=True)
 def test_single_precision(step):
     net, x = Fused(step), input_of(step)
     want = ran(net, x)
@@ -184,3 +228,105 @@ def test_indices_that_several_modules_read():
         results.append(copied([y, net.parameters()[1]]))
     assert_same(*results, **CLOSE)
     assert results[0][1][2].any()
+
+
+class TestKept:
+    """What is kept of plans, codes and arrays does not grow with the forms of input."""
+
+    def test_of_batch_sizes(self, step):
+        """One code does for all of them but a single row, which may look like a column."""
+        net = Fused(step)
+        for B in (2, 3, 4, 5, 6, 7, 1, 8, 2):
+            x = input_of(step, B, B)
+            assert_same(ran(net, x), ran(step, x), **CLOSE)
+            assert len(net._engines) <= PLANS
+        assert len(net._plans.codes) == 2
+        assert [key[2][0][0] for key in net._engines] == [7, 1, 8, 2]
+
+    def test_of_other_forms(self):
+        x = nn.Identity()()
+        net = Fused(gModule([x], [nn.Square()(nn.Tanh()(x))]))
+        for width in range(1, 8):
+            given = np.full((2, width), 0.5)
+            assert_same(net.forward(given), np.tanh(given) ** 2, **CLOSE)
+        assert len(net._engines) == len(net._plans.codes) == PLANS
+
+    def test_of_clones(self, step):
+        """Each has its own arrays; a code that one has dropped is made again for all."""
+        net = Fused(step)
+        clones = clone_many_times(net, 2)
+        for B in (2, 3, 4, 5, 6, 2):
+            x = input_of(step, B, B)
+            want = ran(step, x)
+            for clone in (net, *clones):
+                assert_same(ran(clone, x)[:2], want[:2], **CLOSE)
+        net.forward(input_of(step))
+        for clone in clone_many_times(net, 2):
+            assert clone._plans is net._plans
+            clone.forward(input_of(step))
+            assert clone._engines is not net._engines
+            assert len(clone._plans.codes) == 1
+
+    def test_rows_that_know_of_each_other(self):
+        """Such a code is for one batch size only."""
+        x = nn.Identity()()
+        step = gModule([x], [nn.Tanh()(nn.BatchNormalization(3)(nn.Linear(3, 3)(x)))])
+        net, draw = Fused(step.clone()), np.random.default_rng(0)
+        for B in (4, 3, 5, 4):
+            given = draw.normal(size=(B, 3))
+            assert_same(net.forward(given), step.forward(given), **CLOSE)
+            g = draw.normal(size=(B, 3))
+            assert_same(net.backward(given, g), step.backward(given, g), **CLOSE)
+        ((_, _, only),) = net._plans.codes.values()
+        assert only == {(5,)}  # the last for which one was made
+        assert len(net._engines) == 3
+
+    def test_a_square_that_is_turned(self):
+        """Rows and columns are told from each other only where there are more of one than of the other."""
+        x = nn.Identity()()
+        step = gModule([x], [nn.Tanh()(nn.Transpose([1, 2])(x))])
+        net, draw = Fused(step.clone()), np.random.default_rng(0)
+        for B in (3, 2, 4, 1, 3):
+            given = draw.normal(size=(B, 3))
+            assert_same(net.forward(given), step.forward(given), **CLOSE)
+            assert_same(net.backward(given, given.T), step.backward(given, given.T), **CLOSE)
+
+    def test_a_single_row(self):
+        """It is the first of a column as well as a row."""
+        x = nn.Identity()()
+        step = gModule([x], [nn.Tanh()(nn.Select(1, 1)(x))])
+        net = Fused(step.clone())
+        for B in (1, 2, 1):
+            given = np.arange(1.0, B + 1).reshape(B, 1)
+            assert_same(net.forward(given), step.forward(given), **CLOSE)
+
+    def test_different_numbers_of_rows(self):
+        x, h = nn.Identity()(), nn.Identity()()
+        net = Fused(gModule([x, h], [nn.CAddTable()([x, h])]))
+        given = [np.ones((2, 3)), np.ones((2, 3))]
+        assert_same(net.forward(given), np.full((2, 3), 2.0))
+        with pytest.raises(ValueError, match="CAddTable"):
+            net.forward([given[0], given[1][:1]])
+        assert net.reason == "the inputs have different numbers of rows"
+        assert_same(net.forward(given), np.full((2, 3), 2.0))
+
+    def test_an_error_is_no_reason_to_stop_planning(self):
+        step = pygraphnn.rnn(5, 4)
+        net, x = Fused(step), input_of(step)
+        wrong = [np.array([1, 6, 2]), x[1]]
+        with pytest.raises(IndexError, match=r"nn.OneHot: indices count from 1 and go up to 5, got 6"):
+            net.forward(wrong)
+        net.forward(x)
+        assert net._engine is not None
+
+
+def test_watched_between_forward_and_backward_in_evaluate_mode(step):
+    net, x = Fused(step.clone()), input_of(step)
+    net.evaluate()
+    step.evaluate()
+    want = ran(step, x)
+    y = net.forward(x)
+    net.net.verbose = True
+    net.zeroGradParameters()
+    g = net.backward(x, [np.random.default_rng(1).normal(size=a.shape) for a in y])
+    assert_same([g[1:], net.parameters()[1]], want[1:], **CLOSE)
