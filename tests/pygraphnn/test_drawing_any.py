@@ -115,7 +115,7 @@ NASTY = st.text(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(drawings(), st.lists(NASTY, min_size=1), NASTY, st.booleans(), st.sampled_from([0, 2, 3, None]))
 def test_pictures_of_any_graph(drawing, names, title, plumbing, rows):
     g = drawing.build()
@@ -150,7 +150,7 @@ def test_pictures_of_any_graph(drawing, names, title, plumbing, rows):
     assert len(found.edges) == len(expected_edges(g))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(drawings(4), drawings(4), st.integers(0, 2))
 def test_edges_are_the_way_of_the_values(inner, outer, depth):
     """One graph behind the other, in frames: along every edge goes the array that arrives, and no other arrives."""

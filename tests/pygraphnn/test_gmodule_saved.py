@@ -160,7 +160,7 @@ def test_old_files_lack_these_fields():
 
 # -- very long graphs
 
-LENGTH = 3000
+LENGTH = 1500
 
 
 @pytest.fixture(scope="module")

@@ -322,7 +322,7 @@ class TestRandomGraphs:
 
 
 class TestLargeGraphs:
-    N = 100_000
+    N = 30_000
 
     def test_a_chain(self):
         nodes = [Node(i) for i in range(self.N)]

@@ -34,7 +34,7 @@ def described(g: Any) -> Any:
     return inner, labels
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(drawings(), SEEDS, SAVED, st.booleans())
 def test_what_is_loaded_is_what_was_saved(drawing, seed, saved, has_run):
     g, x = drawing.build(), bare(drawing.input(seed))
@@ -48,7 +48,7 @@ def test_what_is_loaded_is_what_was_saved(drawing, seed, saved, has_run):
         assert_same(passed(each, x), want)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(drawings(), SEEDS, st.sampled_from([lambda g: g.clone(), copy.deepcopy, lambda g: g.clearState()]))
 def test_copies_give_the_same(drawing, seed, copied_by):
     g, x = drawing.build(), bare(drawing.input(seed))
@@ -58,7 +58,7 @@ def test_copies_give_the_same(drawing, seed, copied_by):
     assert_same(passed(g, x), want)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(drawings(), SEEDS)
 def test_clones_that_share_parameters_sum_up_their_gradients(drawing, seed):
     g = drawing.build()
@@ -74,7 +74,7 @@ def test_clones_that_share_parameters_sum_up_their_gradients(drawing, seed):
     assert_same(g.parameters()[1], total, rtol=1e-12, atol=1e-13)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(drawings(), SEEDS)
 def test_single_precision(drawing, seed):
     g, x = drawing.build(), drawing.input(seed)

@@ -21,7 +21,7 @@ def gradients_of(drawing: Drawing, g: Any, seed: int) -> list[np.ndarray]:
     return [rng.uniform(-1, 1, y.shape).astype(y.dtype) for y in listed(g.output)]
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(drawings(), SEEDS)
 def test_value_and_derivative(drawing, seed):
     g = drawing.build()

@@ -124,7 +124,7 @@ def test_what_cannot_be_built(way, drawing, data, seed):
     assert_same(listed(g.forward(bare(x))), drawing.direct(x), rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=50)
 @given(drawings(), st.data())
 def test_what_cannot_be_wired(drawing, data):
     node, other = (data.draw(st.sampled_from(drawing.nodes)) for _ in range(2))
@@ -160,7 +160,7 @@ class TestRunning:
         assert_same(listed(g.forward(bare(x))), drawing.direct(x), rtol=1e-10, atol=1e-12)
         g.backward(bare(x), bare([np.ones_like(y) for y in listed(g.output)]))
 
-    @settings(deadline=None, max_examples=80)
+    @settings(deadline=None, max_examples=40)
     @given(drawings(), SEEDS, st.data())
     def test_wrong_numbers_of_inputs_and_gradients(self, drawing, seed, data):
         g, x = drawing.build(), drawing.input(seed)
@@ -174,7 +174,7 @@ class TestRunning:
             assert re.search(LABEL, refuses(lambda: g.backward(bare(x), wrong)))
         self.runs(g, drawing, seed)
 
-    @settings(deadline=None, max_examples=120)
+    @settings(deadline=None, max_examples=50)
     @given(drawings(), SEEDS, st.data())
     def test_an_input_of_another_width(self, drawing, seed, data):
         """What numpy cannot compute is refused; anything else is refused or computed rightly."""
@@ -190,7 +190,7 @@ class TestRunning:
                 assert_same(listed(g.forward(bare(x))), want, rtol=1e-10, atol=1e-12)
         self.runs(g, drawing, seed)
 
-    @settings(deadline=None, max_examples=120)
+    @settings(deadline=None, max_examples=50)
     @given(drawings(), SEEDS)
     def test_inputs_of_another_precision(self, drawing, seed):
         """Every module that computes refuses them; JoinTable copies into its own type, as in Torch."""
@@ -200,7 +200,7 @@ class TestRunning:
         assert re.search(LABEL, refuses(lambda: g.forward(bare(single))))
         self.runs(g, drawing, seed)
 
-    @settings(deadline=None, max_examples=80)
+    @settings(deadline=None, max_examples=40)
     @given(drawings(), SEEDS, st.sampled_from([None, "x", 3, 2.5, [], {}, [[None]], nn.Tanh()]), st.data())
     def test_inputs_that_are_no_tensors(self, drawing, seed, wrong, data):
         assume(any(kind in COMPUTING for kind in drawing.kinds))
@@ -209,7 +209,7 @@ class TestRunning:
         assert re.search(LABEL, refuses(lambda: g.forward(bare(x))))
         self.runs(g, drawing, seed)
 
-    @settings(deadline=None, max_examples=80)
+    @settings(deadline=None, max_examples=40)
     @given(drawings(), SEEDS, st.data())
     def test_gradients_that_do_not_fit(self, drawing, seed, data):
         inputs, outputs = lists(drawing)

@@ -70,7 +70,8 @@ def test_scale_and_sums_of_gradients(name):
     assert_same(net.parameters()[1], [4 * g for g in gradients], **TOLERANCE)
 
 
-def test_single_precision(name):
+@pytest.mark.parametrize("name", ["lstm", "nested"])
+def test_single_precision(engine, name):
     net, x = unrolled(name), input_of(name)
     single = [x_.astype(np.float32) if isinstance(x_, np.ndarray) else x_ for x_ in x]
     if name == "nested":

@@ -11,7 +11,7 @@ import nn
 import torch7
 from pygraphnn import Unroll, gModule, watch_nonfinite
 from tests.support.nested import assert_same, copied
-from tests.support.unrolling import CASES, elman, looped, made, ran, random_like
+from tests.support.unrolling import CASES, Counting, elman, looped, made, ran, random_like
 
 pytestmark = pytest.mark.usefixtures("engine")
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-13}
@@ -233,17 +233,6 @@ class TestLearned:
         assert_same(ran(net, x), looped(net.step, x), **TOLERANCE)
 
     def test_a_class_of_ones_own(self):
-        class Counting(nn.Identity):
-            LEARNED = ("count",)
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.count = np.zeros(1)
-
-            def updateOutput(self, input: Any) -> Any:
-                self.count += 1
-                return super().updateOutput(input)
-
         x, h = nn.Identity()(), nn.Identity()()
         counting = Counting()
         net = Unroll(gModule([x, h], [counting(nn.CAddTable()([x, h]))]), segment=2)

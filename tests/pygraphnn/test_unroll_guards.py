@@ -12,7 +12,7 @@ import torch7
 from pygraphnn import Unroll, gModule
 from pygraphnn.unroll.planned import PlannedEngine
 from tests.support.nested import assert_same
-from tests.support.unrolling import looped, ran, random_like
+from tests.support.unrolling import Counting, looped, ran, random_like
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 T, B, N = 4, 3, 2
@@ -190,25 +190,6 @@ def gates(x: Any, h: Any, of: int, bias: bool = True) -> Any:
     z = linear(N, 2 * N, (x, h)[of], bias)
     both = nn.CAddTable()([z, linear(N, 2 * N, (h, x)[of], bias)])
     return z, nn.CMulTable()([nn.Sigmoid()(part(both, 1, N)), nn.Tanh()(part(both, N + 1, N))])
-
-
-class Counting(nn.Module):
-    """y = 2 x; `count` is how often it ran."""
-
-    LEARNED = ("count",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = np.zeros(1)
-
-    def updateOutput(self, input: Any) -> Any:
-        self.count += 1
-        self.output = 2 * input
-        return self.output
-
-    def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
-        self.gradInput = 2 * gradOutput
-        return self.gradInput
 
 
 class TestOverwritten:

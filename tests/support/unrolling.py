@@ -60,6 +60,20 @@ def nested_state(width: int = 3, size: int = 4) -> Any:
     return gModule([state, inputs], [nn.Identity()([new_h, nn.Square()(new_c)]), new])
 
 
+class Counting(nn.Identity):
+    """`count` is how often it ran."""
+
+    LEARNED = ("count",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = np.zeros(1)
+
+    def updateOutput(self, input: Any) -> Any:
+        self.count += 1
+        return super().updateOutput(input)
+
+
 class Case(NamedTuple):
     """A step with inputs for it; `states` as Unroll takes them."""
 

@@ -218,7 +218,7 @@ def nested(depth: int, wrap: Any) -> Any:
     "wrap", [lambda x: [x], lambda x: {"next": x}, lambda x: Table(next=x), lambda x: Cell(next=x)]
 )
 def test_depth_is_no_limit(wrap: Any) -> None:
-    depth = 100_000
+    depth = 30_000
     assert depth > 10 * sys.getrecursionlimit()
     x, n = deep_copy(nested(depth, wrap)), 0
     while x is not None:
