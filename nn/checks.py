@@ -30,6 +30,15 @@ def note(error: BaseException, text: Callable[[], str]) -> None:
         error.add_note(text())
 
 
+def attempt(told: Callable[[Exception], None], method: Callable[..., Any], *args: Any) -> Any:
+    """method(*args); an error is `told` first."""
+    try:
+        return method(*args)
+    except Exception as error:
+        told(error)
+        raise
+
+
 def mistyped(module: Any, wanted: str, x: Any) -> TypeError:
     """The error for an x that is no tensor of the module's type: Torch mixes no types."""
     return TypeError(f"{torch7.typename(module)}: expected a {wanted}, got {described(x)}")

@@ -134,18 +134,21 @@ class Code:
             return [Invocation(op, False, inputs, outputs)]
         out = Span(where[op.out], op.out.width)
         if op.kind == "gather":
-            if not self.plan.unroll:
-                calls: list[Any] = [(choose, (Weight(op.module, True), self._indices(op), out))]
-            else:
-                calls = [(np.take, (Table(op.module), self._indices(op), 0, out, "clip"))]
-            if self.plan.unroll and op.module not in self.tables:
-                self.tables.append(op.module)
-                self.once.append((np.copyto, (Table(op.module), Weight(op.module, True))))
+            calls: list[Any] = [self._gather(op, out)]
         else:
             calls = [(np.dot, (self._source(op), Weight(op.module, True), out))]
         if op.module.bias is not None and op.out not in self.plan.folded:
             calls.append((np.add, (out, Bias(op.module, "bias", 0, out.width), out)))
         return calls
+
+    def _gather(self, op: Op, out: Span) -> Any:
+        """A choice of rows; for many of them from a table in which rows lie together."""
+        if not self.plan.unroll:
+            return choose, (Weight(op.module, True), self._indices(op), out)
+        if op.module not in self.tables:
+            self.tables.append(op.module)
+            self.once.append((np.copyto, (Table(op.module), Weight(op.module, True))))
+        return np.take, (Table(op.module), self._indices(op), 0, out, "clip")
 
     def _classes(self, op: Op, name: str, *arrays: Span) -> Any:
         """A softmax or its derivative; for many rows by the module's way to spread them over threads."""

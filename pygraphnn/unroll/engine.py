@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import torch7
-from nn.checks import note
+from nn.checks import attempt, note
 from torch7.dims import positions
 from torch7.memory import resized, scratch
 
@@ -329,11 +329,7 @@ class Engine:
             for function, operands in calls:
                 if function is call_backward:
                     module, x, g, _, told = operands
-                    try:
-                        module.accGradParameters(x, g, scale)
-                    except Exception as error:
-                        told(error)
-                        raise
+                    attempt(told, module.accGradParameters, x, g, scale)
 
     @staticmethod
     def _scaled(a: np.ndarray, scale: float) -> np.ndarray:
@@ -347,11 +343,7 @@ def call_forward(module: Any, inputs: Any, outputs: Any) -> None:
 
 def call_backward(module: Any, inputs: Any, gradients: Any, into: Any, told: Callable[[Exception], None]) -> None:
     """updateGradInput of a module whose gradient belongs in `into`; an error is `told` first."""
-    try:
-        put(module.updateGradInput(inputs, gradients), into)
-    except Exception as error:
-        told(error)
-        raise
+    attempt(told, lambda: put(module.updateGradInput(inputs, gradients), into))
 
 
 def place_of(data: Any) -> str:

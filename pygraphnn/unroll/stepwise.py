@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checks import note
+from nn.checks import attempt, note
 from torch7.tables import is_table
 
 from ..nesting import form
@@ -99,11 +99,7 @@ class StepwiseEngine:
 
 def _run(t: int, method: Any, *args: Any) -> Any:
     """What a clone's method gives; an error gets a note of the time step."""
-    try:
-        return method(*args)
-    except Exception as error:
-        note(error, lambda: f"In time step {t + 1}")
-        raise
+    return attempt(lambda error: note(error, lambda: f"In time step {t + 1}"), method, *args)
 
 
 def _fitting(gradient: Any, x: Any) -> Any:
