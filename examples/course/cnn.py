@@ -1,6 +1,6 @@
 """A small convolutional network learns to read handwritten digits.
 
-    python examples/course/cnn.py                      trains, prints its figures, writes two pictures
+    python examples/course/cnn.py                      trains, prints its figures, writes three pictures
     python examples/course/cnn.py --dropout 0          the same without dropout
     python examples/course/cnn.py --help               tells all options
 
@@ -16,18 +16,17 @@ each, and they can be looked at: that is the first picture. The second shows whi
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+import lecture
 import nn
 import optim
+import pygraphnn
 import torch7
 from torch7.optional import optional
-from torch7.replacing import replacing
 
 CLASSES = 10
 
@@ -70,23 +69,11 @@ def minibatches(pictures: np.ndarray, labels: np.ndarray, size: int) -> Iterator
 def train(net: nn.Sequential, data: tuple[np.ndarray, np.ndarray], options: argparse.Namespace) -> Iterator[float]:
     """Trains epoch by epoch with Adam; gives the mean loss of each. In the second half the steps become smaller, by 0.7
     with each epoch, so that the network comes to rest."""
-    criterion = nn.ClassNLLCriterion().float()
-    params, gradients = net.getParameters()
-    state = {"learningRate": options.learning_rate}
+    training = lecture.Training(net, nn.ClassNLLCriterion().float(), options.rate)
     for epoch in range(options.epochs):
-        state["learningRate"] = optim.exponential_decay(options.learning_rate, epoch, 0.7, after=options.epochs / 2)
+        training.rate = optim.exponential_decay(options.rate, epoch, 0.7, after=options.epochs / 2)
         net.training()
-        losses = []
-        for x, labels in minibatches(*data, options.batch_size):
-
-            def feval(params: np.ndarray, x: np.ndarray = x, labels: np.ndarray = labels) -> Any:
-                gradients.fill(0)
-                loss = criterion.forward(net.forward(x), labels)
-                net.backward(x, criterion.backward(net.output, labels))
-                return loss, gradients
-
-            _, (loss,) = optim.adam(feval, params, state)
-            losses.append(loss)
+        losses = [training(x, labels) for x, labels in minibatches(*data, options.batch_size)]
         yield sum(losses) / len(losses)
 
 
@@ -99,11 +86,17 @@ def confusions(net: nn.Sequential, pictures: np.ndarray, labels: np.ndarray) -> 
     return matrix
 
 
+def graph(net: nn.Sequential) -> pygraphnn.gModule:
+    """The same modules as a graph, to be drawn."""
+    x = node = nn.Identity()().annotate(name="picture")
+    for module in net.modules:
+        node = module(node)
+    return pygraphnn.gModule([x], [node])
+
+
 def draw_filters(net: nn.Sequential, picture: np.ndarray, path: Path) -> None:
     """The filters of the first layer, and what each makes of one picture."""
-    figure = optional("matplotlib.figure", "course", "the picture of the filters").Figure(
-        (13, 2.2), layout="constrained"
-    )
+    figure = lecture.figure(13, 2.2)
     filters = net.get(1).weight[:, 0]
     planes = net.get(1).forward(picture)
     largest = abs(filters).max()
@@ -118,30 +111,17 @@ def draw_filters(net: nn.Sequential, picture: np.ndarray, path: Path) -> None:
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     figure.suptitle("Filters of the first layer (blue: positive, red: negative), and their answers to one picture")
-    with replacing(path) as draft:
-        figure.savefig(draft, dpi=120)
+    lecture.save(figure, path)
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
-    """The options; argparse ends the program where one makes no sense."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=20, help="how often to see all pictures (default: 20)")
-    parser.add_argument("--batch-size", type=int, default=32, help="pictures in a minibatch (default: 32)")
-    parser.add_argument("--learning-rate", type=float, default=0.003, help="Adam's, at first (default: 0.003)")
-    parser.add_argument("--dropout", type=float, default=0.5, help="share of dropped units, 0 for none (default: 0.5)")
-    parser.add_argument("--seed", type=int, default=1, help="of Torch's random numbers (default: 1)")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder of the pictures (default: this one)")
-    options = parser.parse_args(words)
-    for name in ("epochs", "batch_size"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(options, name)}")
-    if not 0 <= options.dropout < 1:
-        parser.error(f"--dropout: expected at least 0 and less than 1, got {options.dropout}")
-    if not 0 < options.learning_rate < float("inf"):
-        parser.error(f"--learning-rate: expected a number above 0, got {options.learning_rate}")
-    if not options.output.is_dir():
-        parser.error(f"--output: no folder {options.output}")
-    return options
+    """The options."""
+    parser = lecture.parser(__doc__)
+    parser.add_argument("--epochs", type=lecture.whole(1), default=20, help="how often to see all pictures")
+    parser.add_argument("--batch-size", type=lecture.whole(1), default=32, help="pictures in a minibatch")
+    parser.add_argument("--rate", type=lecture.real(above=0), default=0.003, help="Adam's learning rate, at first")
+    parser.add_argument("--dropout", type=lecture.real(least=0, below=1), default=0.5, help="share of dropped units")
+    return lecture.parse(parser, words, epochs=6)
 
 
 def main(words: list[str] | None = None) -> float:
@@ -152,17 +132,18 @@ def main(words: list[str] | None = None) -> float:
     print(net)
     count = sum(p.size for p in net.parameters()[0])
     print(f"{count} parameters, {len(data[1])} pictures to learn from, {len(held_out[1])} held out")
-    track = optional("rich.progress", "course", "the progress bar").track
-    for epoch, loss in enumerate(track(train(net, data, options), "training", options.epochs), 1):
+    for epoch, loss in enumerate(lecture.track(train(net, data, options), "training", options.epochs), 1):
         if epoch % 5 == 0 or epoch == options.epochs:
             share = confusions(net, *held_out).totalValid
             print(f"epoch {epoch:3}: loss {loss:.4f}, {share:.2%} of the held-out digits are right")
     matrix = confusions(net, *held_out)
     print(f"which digit (row) was taken for which (column)\n{matrix}")
     an_eight = held_out[0][held_out[1] == 9][0]
-    filters, confusion = options.output / "cnn-filters.png", options.output / "cnn-confusion.png"
-    draw_filters(net, an_eight, filters)
-    print(f"wrote {filters}")
+    drawn = graph(net)
+    drawn.forward(an_eight[None])
+    lecture.draw(drawn, options.output / "cnn-graph.svg", title="One digit, seen by the network")
+    draw_filters(net, an_eight, options.output / "cnn-filters.png")
+    confusion = options.output / "cnn-confusion.png"
     wrong = matrix.mat.sum() - matrix.mat.trace()
     matrix.save(confusion, title=f"{wrong} of {matrix.mat.sum()} digits were taken for another")
     print(f"wrote {confusion}")
@@ -170,9 +151,4 @@ def main(words: list[str] | None = None) -> float:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (ImportError, OSError) as error:
-        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+    lecture.run(main)
