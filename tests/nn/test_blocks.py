@@ -9,14 +9,14 @@ import pytest
 
 from nn.kernels import masks
 from tests.nn.cases import activations
-from tests.support.contract import EXACT, Case, backward, gradients, input_of, like, made, output, over, strided
+from tests.support.contract import EXACT, Case, backward, gradients, input_of, like, made, output, strided
 from tests.support.nested import assert_same
 from torch7 import blocks
 
 LARGE = {"N": 5, "*": (4, 3), "T": 4, "D": 4, "H": 5, "W": 3}
 
 
-@over(*activations.CASES)
+@pytest.mark.parametrize("case", activations.CASES, ids=str)
 def test_blocks_give_the_same(case: Case, small_blocks: int, monkeypatch: Any) -> None:
     m, x = made(case), input_of(case, LARGE)
     y = output(m, x)

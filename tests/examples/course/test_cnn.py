@@ -14,9 +14,9 @@ from ...support.course import program, refuses, wrote
 cnn = program("cnn")
 
 
-def test_cnn_reads_at_least_98_of_100_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    share = cnn.main(["--output", str(tmp_path)])
-    assert share >= 0.98
+def test_cnn_soon_reads_at_least_95_of_100_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    share = cnn.main(["--short", "--output", str(tmp_path)])
+    assert share >= 0.95
     told = capsys.readouterr().out
     assert f"{share:.2%} of the held-out digits are right" in told
     assert f"global correct: {share * 100:.14g}%" in told
