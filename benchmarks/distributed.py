@@ -50,7 +50,6 @@ MACHINES = (2, 4, 8, 16, 32, 64)
 def trainer(size: int, single: int, batch: int) -> Any:
     """train.py's own, on random text, without what it prints and draws."""
     import train
-
     from util.ranks import Ranks
 
     ranks = Ranks(1)

@@ -22,7 +22,7 @@ from pathlib import Path
 import lecture
 
 HERE = Path(__file__).resolve().parent
-COURSE = ("neuron", "rnn", "cnn")
+COURSE = ("neuron", "mlp", "cnn", "rnn", "bptt", "clipping", "irnn", "classify", "translate", "handwriting")
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Recurrent networks, running</title>
 <style>

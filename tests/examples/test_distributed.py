@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import train
 
 import torch7
+import train
 from pygraphnn.distributed import Alone
 from util import ranks
 from util.misc import UsageError

@@ -15,10 +15,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import train
 
 import optim
 import torch7
+import train
 from util import run_log
 
 from .programs import TINY, Result, call, place, process, start

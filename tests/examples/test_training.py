@@ -11,9 +11,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-import train
 
 import torch7
+import train
 from pygraphnn.unroll import numba_code
 from util import checkpoint as checkpoint_module
 from util import corpus
