@@ -22,7 +22,19 @@ from pathlib import Path
 import lecture
 
 HERE = Path(__file__).resolve().parent
-COURSE = ("neuron", "mlp", "cnn", "rnn", "bptt", "clipping", "irnn", "classify", "translate", "handwriting")
+COURSE = (
+    "neuron",
+    "mlp",
+    "cnn",
+    "rnn",
+    "bptt",
+    "gradient_flow",
+    "clipping",
+    "irnn",
+    "classify",
+    "translate",
+    "handwriting",
+)
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Recurrent networks, running</title>
 <style>
