@@ -106,7 +106,8 @@ def track(what: Iterable[T], name: str, total: int | None = None) -> Iterator[T]
     """The elements of an iterable, with a progress bar on the terminal."""
     progress = optional("rich.progress", "course", "the progress bar")
     console = optional("rich.console", "course", "the progress bar").Console(stderr=True)
-    shown: Iterator[T] = iter(progress.track(what, name, total, console=console, transient=True))
+    hidden = not console.is_terminal
+    shown: Iterator[T] = iter(progress.track(what, name, total, console=console, transient=True, disable=hidden))
     return shown
 
 
