@@ -32,6 +32,7 @@ COURSE = (
     "clipping",
     "irnn",
     "classify",
+    "tagging",
     "translate",
     "handwriting",
 )
