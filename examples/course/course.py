@@ -35,6 +35,7 @@ COURSE = (
     "tagging",
     "translate",
     "handwriting",
+    "execute",
 )
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Recurrent networks, running</title>

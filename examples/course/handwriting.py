@@ -352,7 +352,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=lecture.whole(1), default=128, help="of the LSTM")
     parser.add_argument("--gaussians", type=lecture.whole(1), default=8, help="of the density")
     parser.add_argument("--rate", type=lecture.real(above=0), default=0.005, help="Adam's learning rate, at first")
-    options = lecture.parse(parser, words, lines=80, epochs=3, size=50)
+    options = lecture.parse(parser, words, lines=96, epochs=4, size=40, rate=0.01)
     for name, text in (("--letters", options.letters), ("--text", options.text)):
         if not text:
             parser.error(f"{name}: expected one letter or more, got none")
@@ -389,7 +389,7 @@ def main(words: list[str] | None = None) -> tuple[dict[str, float], list[np.ndar
         print(f"{name:13} {loss:7.3f} nats for a point of lines that are held out")
     scrawls, _ = predicting.write(["", ""], np.zeros(2), 90)
     bias = np.array([0, 0, options.bias, options.bias])
-    wrote, phi = writer.write([text] * 4, bias, 50 * len(text))
+    wrote, phi = writer.write([text] * 4, bias, 30 * len(text))
     phi = phi[: len(wrote[-1]) - 1, -1]
     captions = [f"{text}, bias {by:g}, drawn {('once', 'again')[i % 2]}" for i, by in enumerate(bias)]
     right = {caption: to_strokes(rows) for caption, rows in zip(captions, wrote)}

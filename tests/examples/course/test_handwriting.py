@@ -128,7 +128,7 @@ def test_texts_are_one_hot_and_minibatches_end_in_nan(options: argparse.Namespac
 
 
 def test_both_networks_know_more_than_one_gaussian(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = "--letters elo --text lo --lines 100 --epochs 7 --size 50 --gaussians 5 --rate 0.01"
+    words = "--letters elo --text lo --lines 96 --epochs 6 --size 40 --gaussians 4 --rate 0.01"
     losses, lines, phi = handwriting.main([*words.split(), "--output", str(tmp_path)])
     assert losses["one Gaussian"] > 2.5
     assert losses["prediction"] < losses["one Gaussian"] - 0.5
