@@ -35,6 +35,9 @@ COURSE = (
     "tagging",
     "translate",
     "handwriting",
+    "lyrics",
+    "painting",
+    "interpret",
     "execute",
 )
 PAGE = """<!doctype html>

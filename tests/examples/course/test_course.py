@@ -24,7 +24,7 @@ NAMES = course.COURSE
 
 
 def test_every_program_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    helpers = {"__main__", "course", "lecture"}
+    helpers = {"__main__", "characters", "course", "lecture"}
     assert {path.stem for path in COURSE.glob("*.py")} - helpers == set(NAMES)
     course.main([])
     assert capsys.readouterr().out.split("\n") == [*(f"{name:15}{course.title(name)}" for name in NAMES), ""]
