@@ -31,6 +31,7 @@ COURSE = (
     "gradient_flow",
     "clipping",
     "irnn",
+    "lstm",
     "classify",
     "tagging",
     "translate",
