@@ -35,6 +35,7 @@ COURSE = (
     "classify",
     "tagging",
     "translate",
+    "caption",
     "handwriting",
     "lyrics",
     "painting",

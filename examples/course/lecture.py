@@ -6,6 +6,7 @@ It holds nothing of what they teach; read it when you want to write a program of
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -90,6 +91,8 @@ def _folder(text: str) -> Path:
 
 def run(main: Callable[[], Any]) -> None:
     """Calls main; Ctrl-C ends the program quietly, and what is missing or cannot be written with one line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # there may be characters that the terminal cannot show
     try:
         main()
         sys.stdout.flush()
