@@ -271,12 +271,12 @@ def main(words: list[str] | None = None) -> tuple[np.ndarray, np.ndarray, Tests]
     torch7.manualSeed(options.seed + 1)  # other programs than in training
     levels = [(length, nesting) for nesting in range(1, options.nesting + 1) for length in range(1, options.length + 1)]
     tests = {level: [example(*level, options.operations) for _ in range(200)] for level in levels}
-    everything = [e for examples in tests.values() for e in examples]
     net, rows = course_of(options.strategy, tests, options)
     curves = {options.strategy: np.array(rows)}
     if options.strategy != "none":
         curves["none"] = np.array(course_of("none", tests, options)[1])
-    print(f"always the most frequent character: {most_frequent(everything):.1%} of characters")
+    chance = most_frequent([e for examples in tests.values() for e in examples])
+    print(f"always the most frequent character: {chance:.1%} of characters")
     shares = measure(net, tests, options.size)
     for level, examples in tests.items():
         told, (length, nesting) = examples[:2], level
@@ -290,7 +290,7 @@ def main(words: list[str] | None = None) -> tuple[np.ndarray, np.ndarray, Tests]
     step = net.get(1).step
     step.forward([np.ones(1, np.float32), *zeros(1, options.size)])
     lecture.draw(step, options.output / "execute-graph.svg", title="One character", states=net.get(1).states)
-    picture(shares, curves, most_frequent(everything), options.output / "execute.png")
+    picture(shares, curves, chance, options.output / "execute.png")
     return *shares, tests
 
 

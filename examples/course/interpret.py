@@ -36,9 +36,9 @@ import characters
 import lecture
 import pygraphnn
 import torch7
+from tagging import Token, whole_strings
 
 WORDS = "red green blue left right up down sum item name value list count first last text line word"
-STRING_ENDS = {"FSTRING_START": 1, "TSTRING_START": 1, "FSTRING_END": -1, "TSTRING_END": -1}  # in later Pythons
 WIDTH = 88  # of the picture of a text, in characters
 LEVELS = 8  # of colour, to both sides of white
 PAGE = """<!doctype html>
@@ -135,19 +135,10 @@ def properties(text: str) -> dict[str, np.ndarray]:
     }
 
 
-def tokens(text: str) -> Iterator[tuple[str, str, tuple[int, int], tuple[int, int]]]:
+def tokens(text: str) -> Iterator[Token]:
     """The tokens of a program: kind, text, first place and the one after the last; of each string only the whole."""
-    depth, first = 0, (1, 0)
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        kind = tokenize.tok_name[token.type]
-        change = STRING_ENDS.get(kind, 0)
-        if change > 0 and not depth:
-            first = token.start
-        depth += change
-        if change < 0 and not depth:
-            yield "STRING", "", first, token.end
-        elif not depth:
-            yield kind, token.string, token.start, token.end
+    found = tokenize.generate_tokens(io.StringIO(text).readline)
+    return whole_strings((tokenize.tok_name[each.type], each.string, each.start, each.end) for each in found)
 
 
 # -- what cells do
