@@ -188,8 +188,7 @@ def train(
     for epoch in lecture.track(range(1, options.epochs + 1), "training"):
         training.rate = optim.exponential_decay(options.rate, epoch, 0.7, after=options.epochs / 2)
         model.net.training()
-        order = torch7.randperm(len(data[0])).astype(int) - 1
-        batches = np.split(order, range(32, len(order), 32))
+        batches = lecture.minibatches(len(data[0]), 32)
         losses = [training([data[0][batch], before[:, batch]], labels[:, batch].ravel()) for batch in batches]
         for kind, (pictures, captions) in tests.items():
             shares[kind].append(right(model.greedy(pictures), captions))

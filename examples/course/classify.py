@@ -33,7 +33,7 @@ import nn
 import optim
 import pygraphnn
 import torch7
-from cnn import CLASSES, digits, minibatches
+from cnn import CLASSES, digits
 
 WIDTHS = {"rows": 8, "pixels": 1}  # how many numbers a step reads
 
@@ -105,12 +105,13 @@ def confusions(reader: Reader, pictures: np.ndarray, labels: np.ndarray) -> opti
 
 def train(reader: Reader, data: tuple[np.ndarray, np.ndarray], options: argparse.Namespace) -> Iterator[float]:
     """Trains epoch by epoch with Adam and gives the mean loss of each; the rate falls in the second half."""
+    pictures, labels = data
     training = lecture.Training(reader.net, nn.ClassNLLCriterion().float(), options.rate, clip=1)
     for epoch in range(options.epochs):
         training.rate = optim.exponential_decay(options.rate, epoch, 0.8, after=options.epochs / 2)
         reader.net.training()
-        batches = minibatches(*data, options.batch_size)
-        losses = [training(reader.inputs(pictures), labels) for pictures, labels in batches]
+        batches = lecture.minibatches(len(labels), options.batch_size)
+        losses = [training(reader.inputs(pictures[batch]), labels[batch]) for batch in batches]
         yield sum(losses) / len(losses)
 
 

@@ -58,22 +58,16 @@ def network(dropout: float) -> nn.Sequential:
     return net.float()
 
 
-def minibatches(pictures: np.ndarray, labels: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """All examples once, in random order."""
-    order = torch7.randperm(len(labels)).astype(int) - 1
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
-        yield pictures[chosen], labels[chosen]
-
-
 def train(net: nn.Sequential, data: tuple[np.ndarray, np.ndarray], options: argparse.Namespace) -> Iterator[float]:
     """Trains epoch by epoch with Adam; gives the mean loss of each. In the second half the steps become smaller, by 0.7
     with each epoch, so that the network comes to rest."""
+    pictures, labels = data
     training = lecture.Training(net, nn.ClassNLLCriterion().float(), options.rate)
     for epoch in range(options.epochs):
         training.rate = optim.exponential_decay(options.rate, epoch, 0.7, after=options.epochs / 2)
         net.training()
-        losses = [training(x, labels) for x, labels in minibatches(*data, options.batch_size)]
+        batches = lecture.minibatches(len(labels), options.batch_size)
+        losses = [training(pictures[batch], labels[batch]) for batch in batches]
         yield sum(losses) / len(losses)
 
 

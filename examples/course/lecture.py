@@ -17,6 +17,7 @@ import numpy as np
 
 import optim
 import pygraphnn
+import torch7
 from torch7.optional import optional
 from torch7.replacing import replace, replacing
 
@@ -90,19 +91,24 @@ def _folder(text: str) -> Path:
 
 
 def run(main: Callable[[], Any]) -> None:
-    """Calls main; Ctrl-C ends the program quietly, and what is missing or cannot be written with one line."""
+    """Calls main; Ctrl-C ends the program quietly, what is missing or cannot be written, or diverges, with one line."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # there may be characters that the terminal cannot show
+    name = Path(sys.argv[0]).name
     try:
-        main()
+        torch7.setnumthreads(1)  # two gain nothing here, and wait for each other when anything else is running
+        with np.errstate(over="ignore", invalid="ignore"):  # optim tells what is not finite
+            main()
         sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # such as `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python will flush what nobody reads
         sys.exit(1)
+    except FloatingPointError as error:
+        sys.exit(f"{name}: training went astray, try a smaller --rate ({error})")
     except (ImportError, OSError) as error:
-        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+        sys.exit(f"{name}: {error}")
 
 
 def track(what: Iterable[T], name: str, total: int | None = None) -> Iterator[T]:
@@ -142,6 +148,11 @@ def write(text: str, path: Path) -> None:
 
 
 # -- training
+
+
+def minibatches(count: int, size: int) -> list[np.ndarray]:
+    """The indices of so many examples, from 0, in random order, `size` at a time and at last what is left."""
+    return np.split(torch7.randperm(count).astype(int) - 1, range(size, count, size))
 
 
 class Training:

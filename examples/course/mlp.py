@@ -22,7 +22,6 @@ neuron can, and which four hidden units can.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,16 +164,12 @@ def main(words: list[str] | None = None) -> dict[int, float]:
     torch7.manualSeed(options.seed)
     nets, losses = {}, {}
     x, t = examples(options.curve, options.examples)
-    try:
-        with np.errstate(over="ignore"):  # a rate that is too large is told below
-            exclusive_or(options)
-            for width in sorted(set(options.widths)):
-                nets[width] = network(1, width)
-                epochs = train(nets[width], x, t, options, width)
-                losses[width] = list(lecture.track(epochs, f"{width} wide", options.epochs))
-                print(f"{width:4} hidden units: mean squared error {error(nets[width], options.curve):.6f}", flush=True)
-    except FloatingPointError as left:
-        sys.exit(f"mlp.py: training went astray, try a smaller --rate ({left})")
+    exclusive_or(options)
+    for width in sorted(set(options.widths)):
+        nets[width] = network(1, width)
+        epochs = train(nets[width], x, t, options, width)
+        losses[width] = list(lecture.track(epochs, f"{width} wide", options.epochs))
+        print(f"{width:4} hidden units: mean squared error {error(nets[width], options.curve):.6f}", flush=True)
     drawn = graph(nets[max(nets)])
     drawn.forward(x[: options.batch_size])
     lecture.draw(drawn, options.output / "mlp-graph.svg", title="A minibatch and one hidden layer")

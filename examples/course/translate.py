@@ -202,8 +202,7 @@ def train(name: str, translator: Translator, pairs: Pairs, held: Pairs, options:
     for epoch in lecture.track(range(1, options.epochs + 1), name):
         training.rate = optim.exponential_decay(options.rate, epoch, 0.7, after=options.epochs / 2)
         translator.net.training()
-        order = torch7.randperm(len(pairs)).astype(int) - 1
-        batches = np.split(order, range(options.batch_size, len(order), options.batch_size))
+        batches = lecture.minibatches(len(pairs), options.batch_size)
         losses = [training(*translator.example([pairs[i] for i in batch])) for batch in batches]
         shares.append(float(right(translator, held).mean()))
         if epoch % 4 == 0 or epoch == options.epochs:

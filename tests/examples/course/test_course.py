@@ -116,6 +116,15 @@ def test_numbers_in_range_are_read() -> None:
     assert (lecture.whole(2)("2"), lecture.real(least=0)("0"), lecture.real()("-1e-3")) == (2, 0.0, -1e-3)
 
 
+def test_minibatches_have_every_example_once() -> None:
+    torch7.manualSeed(1)
+    first, again = lecture.minibatches(10, 4), lecture.minibatches(10, 4)
+    assert [len(batch) for batch in first] == [4, 4, 2]
+    assert sorted(np.concatenate(first)) == [*range(10)]
+    assert [*np.concatenate(first)] != [*np.concatenate(again)]
+    assert [len(batch) for batch in lecture.minibatches(3, 5)] == [3]
+
+
 def test_training_is_adam_on_a_clipped_gradient() -> None:
     torch7.manualSeed(1)
     net, x, target = nn.Linear(3, 2), np.eye(3), np.full((3, 2), 100.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +80,11 @@ def test_hidden_units_turn_around_within_the_curve() -> None:
     assert abs(turns.mean()) < 0.2
 
 
-def test_a_rate_that_is_too_large_is_told(tmp_path: Path) -> None:
+def test_a_rate_that_is_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--rate", "1e4", "--short", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["examples/course/mlp.py", *words])
     with pytest.raises(SystemExit, match=r"^mlp\.py: training went astray, .* in step \d+ the loss is "):
-        mlp.main(["--rate", "1e4", "--short", "--output", str(tmp_path)])
+        program("lecture").run(mlp.main)
     assert not list(tmp_path.iterdir())
 
 
