@@ -22,8 +22,9 @@ another mark. The delay between mark and cue is random, up to a longest one, whi
 after every step of training at which nine of ten of the latest answers were near, within 0.2. (Always to tell 0 is near
 in one of five.)
 
-Several cells can stand on each other, each reading the h' of the one below. The second picture shows how fast the delay
-grows with one, two and three layers, which have about the same number of parameters.
+Several cells can stand on each other, each reading the h' of the one below. Stacks get a task for which remembering is
+not enough: to tell cos(2 pi x) of the number x that was seen two steps before. The second picture has the losses of
+one, two and three layers of four units, and of one layer with about as many parameters as the three.
 """
 
 from __future__ import annotations
@@ -241,35 +242,50 @@ def picture(memory: Memory, delay: int, order: np.ndarray, path: Path) -> None:
     lecture.save(figure, path)
 
 
-def stacks(options: argparse.Namespace) -> dict[int, list[list[int]]]:
-    """The delays after each step of training, for one to three layers and several seeds; tells the steps it took."""
-    grown: dict[int, list[list[int]]] = {}
-    for layers in (1, 2, 3):
-        size = min(range(1, 100), key=lambda n: abs(parameters(n, layers) - options.parameters))
-        grown[layers] = []
-        for run in lecture.track(range(options.runs), f"{layers} layers"):
-            torch7.manualSeed(options.seed + run)
-            delays = [options.first_delay]
-            for delay in learn(Memory(size, layers, options), options, options.stack_steps):
-                delays.append(delay)
-                if delay == options.delay:
-                    break
-            grown[layers].append(delays)
-        told = ", ".join(f"{d[-1]} after {len(d) - 1}" for d in grown[layers])
-        print(f"{layers} x {size:2} units, {parameters(size, layers)} parameters: delay (after steps) {told}")
-    return grown
+def waves(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Twelve numbers (T, batch, 3) without marks, and cos(2 pi x) of the number two steps before, at first 0."""
+    x, wanted = np.zeros((12, batch, len(SEEN)), np.float32), np.zeros((12, batch, 1), np.float32)
+    x[:, :, 0] = 2 * torch7.rand(12, batch) - 1
+    wanted[2:, :, 0] = np.cos(2 * np.pi * x[:-2, :, 0])
+    return x, wanted
 
 
-def draw_stacks(grown: dict[int, list[list[int]]], path: Path) -> None:
-    """A curve for every run."""
+def stacks(options: argparse.Namespace) -> dict[str, list[np.ndarray]]:
+    """The losses of each step of training, by the name of the stack and for several seeds; tells the last ones."""
+    losses: dict[str, list[np.ndarray]] = {}
+    size = options.stack_units
+    wide = min(range(1, 100), key=lambda units: abs(parameters(units, 1) - parameters(size, 3)))
+    for layers, units in ((1, size), (2, size), (3, size), (1, wide)):
+        name = f"{layers} x {units} units"
+        losses[name] = [train_stack(units, layers, run, options) for run in lecture.track(range(options.runs), name)]
+        told = ", ".join(f"{each[-100:].mean():.4f}" for each in losses[name])
+        print(f"{name}, {parameters(units, layers):3} parameters: loss {told}")
+    return losses
+
+
+def train_stack(size: int, layers: int, run: int, options: argparse.Namespace) -> np.ndarray:
+    """The losses of each step of training a stack on waves. The rate falls in the second half."""
+    torch7.manualSeed(options.seed + run)
+    memory, losses = Memory(size, layers, options), []
+    for i in range(options.stack_steps):
+        memory.training.rate = optim.exponential_decay(options.stack_rate, i, 0.99, after=options.stack_steps / 2)
+        x, wanted = waves(32)
+        losses.append(memory.training(memory.inputs(x), wanted))
+    return np.array(losses)
+
+
+def draw_stacks(losses: dict[str, list[np.ndarray]], path: Path) -> None:
+    """A curve for every run, each point the mean of up to 50 steps."""
     figure = lecture.figure(8, 4)
     axis = figure.subplots()
-    for layers, runs in grown.items():
-        for delays, label in zip(runs, [f"{layers} x LSTM", *[None] * len(runs)]):
-            axis.plot(delays, color=f"C{layers - 1}", alpha=0.8, label=label)
-    axis.set(xlabel="step of training", ylabel="longest delay", title="stacks of one, two and three layers")
+    for k, (name, runs) in enumerate(losses.items()):
+        for values, label in zip(runs, [name, *[None] * len(runs)]):
+            width = min(50, len(values))
+            axis.plot(np.convolve(values, np.ones(width) / width, "valid"), f"C{k}", alpha=0.8, label=label)
+    axis.axhline((waves(1000)[1] ** 2).mean(), color="gray", ls="--", label="always 0")
+    axis.set(xlabel="step of training", ylabel="mean squared error", yscale="log", title="stacks of layers")
     axis.grid(alpha=0.3)
-    axis.legend(loc="upper left")
+    axis.legend(loc="upper right")
     lecture.save(figure, path)
 
 
@@ -283,8 +299,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=lecture.whole(1), default=1000, help="of training")
     parser.add_argument("--batch-size", type=lecture.whole(1), default=64, help="sequences in a step of training")
     parser.add_argument("--rate", type=lecture.real(above=0), default=0.04, help="Adam's learning rate, at first")
-    parser.add_argument("--parameters", type=lecture.whole(1), default=1000, help="about as many has each stack")
-    parser.add_argument("--stack-steps", type=lecture.whole(1), default=500, help="of training a stack, at most")
+    parser.add_argument("--stack-units", type=lecture.whole(1), default=4, help="of each layer of a stack")
+    parser.add_argument("--stack-steps", type=lecture.whole(1), default=1200, help="of training a stack")
+    parser.add_argument("--stack-rate", type=lecture.real(above=0), default=0.02, help="of training a stack, at first")
     parser.add_argument("--runs", type=lecture.whole(1), default=3, help="of each stack, with different seeds")
     options = lecture.parse(parser, words, delay=8, steps=200, batch_size=32, rate=0.06, stack_steps=20, runs=1)
     if options.first_delay > options.delay:

@@ -97,6 +97,21 @@ def test_the_number_at_the_mark_is_wanted_at_the_cue(delay: int, least: int | No
     assert 0.9 < x[:, :, 0].max() <= 1
 
 
+def test_a_second_layer_learns_what_one_as_wide_does_not() -> None:
+    options = lstm.arguments(["--stack-steps", "700", "--stack-rate", "0.03"])
+    one, two = (lstm.train_stack(4, layers, 0, options)[-50:].mean() for layers in (1, 2))
+    assert two < one / 5
+
+
+def test_waves_are_those_of_the_number_two_steps_before() -> None:
+    torch7.manualSeed(1)
+    x, wanted = lstm.waves(5)
+    assert x.shape == (12, 5, 3)
+    assert not x[:, :, 1:].any()
+    assert not wanted[:2].any()
+    np.testing.assert_allclose(wanted[2:, :, 0], np.cos(2 * np.pi * x[:10, :, 0]), atol=1e-6)
+
+
 def test_only_answers_at_cues_count() -> None:
     x, wanted = np.zeros((4, 1, 3)), np.array([0.0, 0.5, 0, -0.5]).reshape(4, 1, 1)
     x[[1, 3], 0, 2] = 1
