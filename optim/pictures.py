@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import logging
 import sys
 import threading
 import unicodedata
@@ -43,10 +44,16 @@ def fonts() -> list[str]:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """No warnings of letters that no font has: boxes stand for them in the picture."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"(?s).*[Gg]lyph.*")
-        yield
+    """No warnings of letters that no font has, for which boxes stand in the picture, nor of fonts that are not bold."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"(?s).*[Gg]lyph.*")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def breadth(text: str) -> float:

@@ -85,7 +85,7 @@ def graph(net: nn.Sequential) -> pygraphnn.gModule:
     x = node = nn.Identity()().annotate(name="picture")
     for module in net.modules:
         node = module(node)
-    return pygraphnn.gModule([x], [node])
+    return pygraphnn.gModule([x], [node]).float()
 
 
 def draw_filters(net: nn.Sequential, picture: np.ndarray, path: Path) -> None:

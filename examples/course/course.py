@@ -81,7 +81,7 @@ def section(name: str, told: str, files: list[Path]) -> str:
     """A part of the page: what a program says, what it printed, and what it wrote."""
     about = description(name)
     text = f'<h2 id="{name}">{name}.py: {html.escape(title(name))}</h2>\n'
-    text += f"<pre>{html.escape(about.partition(chr(10))[2].strip())}</pre>\n<pre>{html.escape(told)}</pre>\n"
+    text += f"<pre>{html.escape(about.partition(chr(10))[2].strip(chr(10)))}</pre>\n<pre>{html.escape(told)}</pre>\n"
     for file in files:
         if file.suffix in (".png", ".svg"):
             text += f'<img src="{file.name}" alt="{html.escape(file.stem)}">\n'

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import html
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -295,7 +296,7 @@ def page(rows: dict[str, Strokes], scale: float = 110, height: int = 160) -> str
     size = f'width="{width:.0f}" height="{height * len(rows)}" fill="none" font-family="sans-serif" font-size="11"'
     text = f'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" {size}>\n'
     for top, (caption, strokes) in zip(range(0, height * len(rows), height), rows.items()):
-        text += f'<text x="10" y="{top + 16}" fill="black">{caption}</text>\n'
+        text += f'<text x="10" y="{top + 16}" fill="black">{html.escape(caption)}</text>\n'
         for stroke in strokes:
             way = "L".join(f"{30 + scale * x:.1f},{top + 90 - scale * y:.1f}" for x, y in stroke)
             text += f'<path d="M{way}" stroke="navy" stroke-width="2" stroke-linecap="round"/>\n'

@@ -18,6 +18,7 @@ import numpy as np
 import optim
 import pygraphnn
 import torch7
+from optim.pictures import fonts, quietly
 from torch7.optional import optional
 from torch7.replacing import replace, replacing
 
@@ -124,13 +125,15 @@ def track(what: Iterable[T], name: str, total: int | None = None) -> Iterator[T]
 
 
 def figure(width: float, height: float) -> Any:
-    """An empty matplotlib figure, in inches."""
+    """An empty matplotlib figure, in inches, with the system's fonts for letters that matplotlib's own lacks."""
+    matplotlib = optional("matplotlib", "course", "the picture")
+    matplotlib.rcParams["font.family"] = list(dict.fromkeys(fonts()))
     return optional("matplotlib.figure", "course", "the picture").Figure((width, height), layout="constrained")
 
 
 def save(figure: Any, path: Path) -> None:
     """Writes a figure, and says so."""
-    with replacing(path) as draft:
+    with replacing(path) as draft, quietly():
         figure.savefig(draft, dpi=100)
     print(f"wrote {path}")
 

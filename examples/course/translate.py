@@ -255,8 +255,8 @@ def draw_attention(translator: Translator, pairs: Pairs, path: Path) -> None:
     for axes, (source, _), text, a in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, texts, weights):
         rows = [*text, END][: len(a)]
         image = axes.imshow(a[: len(rows), : len(source)], "viridis", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(source)), labels(source), rotation=60, ha="right", fontfamily=fonts())
-        axes.set_yticks(range(len(rows)), labels(rows), fontfamily=fonts())
+        axes.set_xticks(range(len(source)), labels(source), rotation=60, ha="right")
+        axes.set_yticks(range(len(rows)), labels(rows))
     figure.colorbar(image, ax=figure.axes, label="weight of the word read")
     lecture.save(figure, path)
 

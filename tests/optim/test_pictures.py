@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import logging
 import pickle
 import sys
 import threading
@@ -397,3 +398,12 @@ def test_a_matrix_without_a_screen_is_in_a_file(
     assert [str(p) for p in tmp_path.rglob("*.png")] == [path]
     assert Path(path).read_bytes().startswith(b"\x89PNG")
     confusion_picture.file_instead.cache_clear()
+
+
+def test_fonts_without_a_bold_face_are_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("matplotlib.font_manager")
+    with pictures.quietly():
+        log.warning("findfont: Failed to find font weight bold for some font, now using 400.")
+    assert not caplog.records
+    log.warning("findfont: something else")
+    assert [record.message for record in caplog.records] == ["findfont: something else"]

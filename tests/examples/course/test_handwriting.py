@@ -142,6 +142,8 @@ def test_both_networks_know_more_than_one_gaussian(tmp_path: Path, capsys: pytes
     paths = page.findall("{http://www.w3.org/2000/svg}path")
     assert len(paths) == sum(len(handwriting.to_strokes(line)) for line in lines)
     assert sum(path.get("d", "").count(",") for path in paths) == sum(map(len, lines))
+    page = ElementTree.fromstring(handwriting.page({"a < b & c": handwriting.to_strokes(lines[0])}).encode())
+    assert page[0].text == "a < b & c"
 
 
 @pytest.mark.parametrize(

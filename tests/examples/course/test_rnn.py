@@ -52,6 +52,11 @@ def sorted_like(wide: pygraphnn.gModule, step: pygraphnn.gModule) -> list[np.nda
     return [p for name in names for p in (first[name].weight, first[name].bias)]
 
 
+def test_letters_that_fonts_lack_make_no_noise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rnn.main(["--text", "你好\uf8ff", "--epochs", "2", "--output", str(tmp_path)])
+    assert "rnn.png" in wrote(capsys.readouterr().out, tmp_path)
+
+
 def test_options_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
     refuses("rnn", "--text aaa", "expected two different letters or more, got 'aaa'", capsys)
     refuses("rnn", "--rate -1", "expected a number above 0, got -1", capsys)
