@@ -16,7 +16,6 @@ import numpy as np
 import lecture
 import nn
 import pygraphnn
-import torch7
 
 
 class Alphabet:
@@ -40,12 +39,6 @@ class Alphabet:
     def text(self, indices: Sequence[int] | np.ndarray) -> str:
         """The text of indices."""
         return "".join(self.characters[i - 1] for i in indices)
-
-
-def choose(words: str) -> str:
-    """One of the words of a text, at random."""
-    choices = words.split()
-    return choices[torch7.random(len(choices)) - 1]
 
 
 def file(text: str) -> str:

@@ -66,11 +66,6 @@ def number(length: int) -> str:
     return str(torch7.random(10 ** (length - 1), 10**length - 1))
 
 
-def pick(choices: Sequence[str]) -> str:
-    """One of them, at random."""
-    return choices[torch7.random(1, len(choices)) - 1]
-
-
 def operation(kind: str, value: str, length: int, free: str) -> tuple[str, str, str]:
     """An operation on an expression: statements before it, the new expression, variables still free."""
     other, name = number(length), free[0]
@@ -79,10 +74,10 @@ def operation(kind: str, value: str, length: int, free: str) -> tuple[str, str, 
     if kind == "choose":
         return "", f"({value} if {number(length)}<{number(length)} else {other})", free
     if kind == "assign":
-        return f"{name}={value}\n", f"({name}{pick('+-')}{other})", free[1:]
+        return f"{name}={value}\n", f"({name}{lecture.choose('+-')}{other})", free[1:]
     if kind == "loop":
         return f"{name}={value}\nfor x in range({torch7.random(2, 4)}):{name}+={other}\n", name, free[1:]
-    first, second = (value, other) if pick("lr") == "l" else (other, value)
+    first, second = (value, other) if lecture.choose("lr") == "l" else (other, value)
     return "", f"({first}{'+' if kind == 'add' else '-'}{second})", free
 
 
@@ -91,7 +86,7 @@ def example(length: int, nesting: int, operations: Sequence[str] = OPERATIONS) -
     order = torch7.randperm(len(VARIABLES)).astype(int) - 1
     before, value, free = "", number(length), "".join(VARIABLES[i] for i in order)
     for _ in range(nesting):
-        statements, value, free = operation(pick(operations), value, length, free)
+        statements, value, free = operation(lecture.choose(operations), value, length, free)
         before += statements
     program = f"{before}print({value})\n"
     return Example(program, f"{run(program)}.")
@@ -108,7 +103,7 @@ def run(program: str) -> str:
 def difficulty(strategy: str, progress: float, length: int, nesting: int) -> tuple[int, int]:
     """Length and nesting of the next program, after a share `progress` of the training, for the hardest given."""
     if strategy == "combined":
-        strategy = pick(("naive", "mix"))
+        strategy = lecture.choose(("naive", "mix"))
     if strategy == "mix":
         return torch7.random(1, length), torch7.random(1, nesting)
     if strategy == "naive":
@@ -198,11 +193,18 @@ def most_frequent(examples: list[Example]) -> float:
 
 
 def measure(net: nn.Sequential, tests: Tests, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of right characters and of right results, by nesting (rows) and length (columns)."""
+    """Shares of right characters and of right results, by nesting (rows) and length (columns).
+
+    Prints them, and two programs of each kind with what the network says they print."""
     found = np.zeros((2, *max((nesting, length) for length, nesting in tests)))
     for (length, nesting), examples in tests.items():
-        whole = [text == e.result for text, e in zip(answers(net, examples, size), examples)]
-        found[:, nesting - 1, length - 1] = characters(net, examples, size), np.mean(whole)
+        written, right = answers(net, examples, size), characters(net, examples, size)
+        whole = float(np.mean([text == e.result for text, e in zip(written, examples)]))
+        found[:, nesting - 1, length - 1] = right, whole
+        print(f"length {length}, nesting {nesting}: {right:.1%} of characters, {whole:.1%} of whole results")
+        for e, text in zip(examples[:2], written):
+            lines = e.program.rstrip().replace("\n", "\n    ")
+            print(f"    {lines}\n        {e.result} the network: {text}{' (wrong)' if text != e.result else ''}")
     return found[0], found[1]
 
 
@@ -278,15 +280,6 @@ def main(words: list[str] | None = None) -> tuple[np.ndarray, np.ndarray, Tests]
     chance = most_frequent([e for examples in tests.values() for e in examples])
     print(f"always the most frequent character: {chance:.1%} of characters")
     shares = measure(net, tests, options.size)
-    for level, examples in tests.items():
-        told, (length, nesting) = examples[:2], level
-        i = nesting - 1, length - 1
-        print(
-            f"length {length}, nesting {nesting}: {shares[0][i]:.1%} of characters, {shares[1][i]:.1%} of whole results"
-        )
-        for e, text in zip(told, answers(net, told, options.size)):
-            lines = e.program.rstrip().replace("\n", "\n    ")
-            print(f"    {lines}\n        {e.result} the network: {text}{' (wrong)' if text != e.result else ''}")
     step = net.get(1).step
     step.forward([np.ones(1, np.float32), *zeros(1, options.size)])
     lecture.draw(step, options.output / "execute-graph.svg", title="One character", states=net.get(1).states)

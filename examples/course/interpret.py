@@ -62,7 +62,7 @@ pre {{ font-size: 12px; line-height: 1.3; border: 1px solid #ccc; padding: 0.5em
 
 def name() -> str:
     """A word."""
-    return characters.choose(WORDS)
+    return lecture.choose(WORDS.split())
 
 
 def words() -> str:
@@ -93,7 +93,7 @@ def block(indent: int) -> str:
         elif kind == 4:
             text += f"{blanks}# {words()} {words()}\n"
         else:
-            text += f"{blanks}{characters.choose('if while')} {name()}:\n{block(indent + 4)}"
+            text += f"{blanks}{lecture.choose(['if', 'while'])} {name()}:\n{block(indent + 4)}"
     return text + f"{blanks}return {expression()}\n"
 
 

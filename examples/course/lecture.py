@@ -9,7 +9,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     """A parser of options with those that all programs have: --seed, --output and --short."""
     made = argparse.ArgumentParser(description=doc, formatter_class=_Help)
     made.add_argument("--seed", type=whole(0), default=1, help="of Torch's random numbers")
-    made.add_argument("--output", type=_folder, default=Path(), help="folder of the pictures")
+    made.add_argument("--output", type=folder, default=Path(), help="folder of the pictures")
     made.add_argument("--short", action="store_true", help="as much as can be seen in a few seconds")
     return made
 
@@ -82,7 +82,8 @@ def real(above: float = -np.inf, below: float = np.inf, least: float = -np.inf) 
     return read
 
 
-def _folder(text: str) -> Path:
+def folder(text: str) -> Path:
+    """The type of an option that is a folder, which must be there."""
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return Path(text)
@@ -151,6 +152,11 @@ def write(text: str, path: Path) -> None:
 
 
 # -- training
+
+
+def choose(choices: Sequence[T]) -> T:
+    """One of them, at random."""
+    return choices[torch7.random(len(choices)) - 1]
 
 
 def minibatches(count: int, size: int) -> list[np.ndarray]:

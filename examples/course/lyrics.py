@@ -55,13 +55,13 @@ REFRAIN = "啊，{image}，{image}"
 
 def line(pattern: str) -> str:
     """A pattern with a word in every place."""
-    return re.sub(r"{(\w+)}", lambda place: characters.choose(WORDS[place[1]]), pattern)
+    return re.sub(r"{(\w+)}", lambda place: lecture.choose(WORDS[place[1]].split()), pattern)
 
 
 def song() -> str:
     """Twice four lines, all of one rhyme, and after both the same refrain."""
-    rhyme, refrain = characters.choose(" ".join(RHYMES)), line(REFRAIN)
-    verses = [line(characters.choose(" ".join(VERSES))) + characters.choose(RHYMES[rhyme]) for _ in range(8)]
+    rhyme, refrain = lecture.choose(list(RHYMES)), line(REFRAIN)
+    verses = [line(lecture.choose(VERSES)) + lecture.choose(RHYMES[rhyme].split()) for _ in range(8)]
     return "\n".join([*verses[:4], refrain, *verses[4:], refrain]) + "\n"
 
 

@@ -60,8 +60,6 @@ def landscape(size: int) -> np.ndarray:
 def paintings(folder: Path, size: int) -> np.ndarray:
     """The pictures of a folder, cut to squares from their middle: bytes (N, size, size, 3)."""
     image, ops = (optional(f"PIL.{name}", "course", "reading pictures") for name in ("Image", "ImageOps"))
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {str(folder)!r}")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise ValueError(f"expected pictures that end in {', '.join(SUFFIXES)}, got none in {folder}")
@@ -175,7 +173,7 @@ def draw(rows: dict[str, np.ndarray], colours: np.ndarray, path: Path) -> None:
 def arguments(words: list[str] | None) -> argparse.Namespace:
     """The options, with the pictures as a palette and a text."""
     parser = lecture.parser(__doc__)
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="paintings to learn from, png or jpg")
+    parser.add_argument("--pictures", type=lecture.folder, metavar="FOLDER", help="paintings to learn from, png or jpg")
     parser.add_argument("--count", type=lecture.whole(1), default=200, help="landscapes to make and learn from")
     parser.add_argument("--width", type=lecture.whole(4), default=24, help="and height of the pictures, in pixels")
     parser.add_argument("--colours", type=lecture.whole(2), default=12, help=f"of the palette, {len(LETTERS)} at most")
