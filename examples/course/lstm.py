@@ -163,6 +163,15 @@ class Memory:
         x, wanted = problem(delay, 500)
         return near(x, self.net.forward(self.inputs(x)), wanted)
 
+    def reach(self, delay: int) -> float:
+        """How much the answer changes with the number so many steps before: |dy/dx| on average, by backward."""
+        x, _ = problem(delay, 100, rounds=1)
+        mark, cue = (x[:, :, SEEN.index(name)] for name in ("mark", "cue"))
+        inputs = self.inputs(x)
+        self.net.forward(inputs)
+        dx = self.net.backward(inputs, cue[:, :, None])[0][:, :, SEEN.index("number")]
+        return float(abs((dx * mark).sum(0)).mean())
+
     def watch(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What is told, the top layer's gates and its cell (T, batch, size), at all time steps."""
         outputs = self.unrolled.forward(self.inputs(x))[self.answer - 1 :]
@@ -325,6 +334,9 @@ def main(words: list[str] | None = None) -> tuple[Memory, np.ndarray, dict[str, 
     correlation, means = gates(memory, options.delay)
     tell(correlation, means)
     picture(memory, min(options.delay, 25), np.argsort(-correlation), options.output / "lstm.png")
+    for name, each in (("untrained", Memory(options.units, 1, options)), ("trained", memory)):
+        told = ", ".join(f"{each.reach(delay):.1e} over {delay}" for delay in (options.delay, 2 * options.delay))
+        print(f"{name} network: |dy/dx| is {told} steps")
     draw_stacks(stacks(options), options.output / "lstm-stacks.png")
     return memory, correlation, means
 

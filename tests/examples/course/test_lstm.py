@@ -20,6 +20,7 @@ def test_gates_write_at_the_mark_keep_and_show_at_the_cue(tmp_path: Path, capsys
     memory, correlation, means = lstm.main(["--short", "--seed", "2", "--stack-steps", "2", "--output", str(tmp_path)])
     torch7.manualSeed(9)
     assert memory.test(8) > 0.9
+    assert memory.reach(16) > 0.5 > 100 * lstm.Memory(8, 1, lstm.arguments([])).reach(16)
     unit = correlation.argmax()
     assert correlation[unit] > 0.85
     (i, i_between, _), (f, f_between, _), (o, o_between, o_cue) = (means[name][:, unit] for name in ("i", "f", "o"))
@@ -95,6 +96,16 @@ def test_the_number_at_the_mark_is_wanted_at_the_cue(delay: int, least: int | No
     assert waits == set(range(delay if least is None else least, delay + 1))
     assert -1 <= x[:, :, 0].min() < -0.9
     assert 0.9 < x[:, :, 0].max() <= 1
+
+
+def test_reach_is_what_a_change_of_the_number_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch7.manualSeed(1)
+    memory, (x, wanted) = lstm.Memory(5, 1, lstm.arguments([])), lstm.problem(4, 20, rounds=1)
+    y, changed = memory.net.forward(memory.inputs(x)).copy(), x.copy()
+    changed[:, :, 0] += 0.01 * x[:, :, 1]
+    change = (memory.net.forward(memory.inputs(changed)) - y)[x[:, :, 2] > 0]
+    monkeypatch.setattr(lstm, "problem", lambda *_, **__: (x, wanted))
+    assert memory.reach(4) == pytest.approx(abs(change).mean() / 0.01, rel=0.02)
 
 
 def test_a_second_layer_learns_what_one_as_wide_does_not() -> None:
