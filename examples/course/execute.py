@@ -61,6 +61,11 @@ Tests = dict[tuple[int, int], list[Example]]  # by length and nesting
 # -- programs
 
 
+def levels(length: int, nesting: int) -> list[tuple[int, int]]:
+    """All lengths and nestings up to these."""
+    return [(a, b) for b in range(1, nesting + 1) for a in range(1, length + 1)]
+
+
 def number(length: int) -> str:
     """A random number of so many digits."""
     return str(torch7.random(10 ** (length - 1), 10**length - 1))
@@ -173,13 +178,14 @@ def characters(net: nn.Sequential, examples: list[Example], size: int) -> float:
     return float((given == target)[target > 0].mean())
 
 
-def answers(net: nn.Sequential, examples: list[Example], size: int, most: int = 10) -> list[str]:
-    """What the network writes when it reads what it wrote: the likeliest character each time, up to the dot."""
+def answers(net: nn.Sequential, examples: list[Example], size: int) -> list[str]:
+    """What the network writes when it reads what it wrote: the likeliest character each time, up to the dot, or until
+    it is longer than the longest result."""
     net.evaluate()
     unrolled, states = net.get(1), zeros(len(examples), size)
     x, _ = minibatch([Example(e.program, ".") for e in examples])
     written = [""] * len(examples)
-    for _ in range(most):
+    for _ in range(1 + max(len(e.result) for e in examples)):
         *states, y = unrolled.forward([x, *states])
         x = 1 + y[-1:].argmax(2)
         written = [text if text.endswith(".") else text + ALPHABET[i - 1] for text, i in zip(written, x[0])]
@@ -192,17 +198,18 @@ def most_frequent(examples: list[Example]) -> float:
     return max(letters.count(letter) for letter in set(letters)) / len(letters)
 
 
-def measure(net: nn.Sequential, tests: Tests, size: int) -> tuple[np.ndarray, np.ndarray]:
+def measure(net: nn.Sequential, tests: Tests, harder: Tests, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Shares of right characters and of right results, by nesting (rows) and length (columns).
 
-    Prints them, and two programs of each kind with what the network says they print."""
-    found = np.zeros((2, *max((nesting, length) for length, nesting in tests)))
-    for (length, nesting), examples in tests.items():
-        written, right = answers(net, examples, size), characters(net, examples, size)
+    Prints them, and of the tests that are not harder than the training two programs with what the network writes.
+    """
+    found = np.zeros((2, *max((nesting, length) for length, nesting in harder)))
+    for (length, nesting), examples in (tests | harder).items():
+        right, written = characters(net, examples, size), answers(net, examples, size)
         whole = float(np.mean([text == e.result for text, e in zip(written, examples)]))
         found[:, nesting - 1, length - 1] = right, whole
         print(f"length {length}, nesting {nesting}: {right:.1%} of characters, {whole:.1%} of whole results")
-        for e, text in zip(examples[:2], written):
+        for e, text in zip(examples[:2], written if (length, nesting) in tests else []):
             lines = e.program.rstrip().replace("\n", "\n    ")
             print(f"    {lines}\n        {e.result} the network: {text}{' (wrong)' if text != e.result else ''}")
     return found[0], found[1]
@@ -234,6 +241,8 @@ def picture(shares: tuple[np.ndarray, np.ndarray], curves: dict[str, np.ndarray]
             axis.text(j, i, f"{share:.0%}", ha="center", va="center", color="white" if share < 0.6 else "black")
         axis.set_xticks(range(table.shape[1]), range(1, table.shape[1] + 1))
         axis.set_yticks(range(table.shape[0]), range(1, table.shape[0] + 1))
+        axis.axvline(table.shape[1] - 1.5, color="white")  # beyond it is what was never learned
+        axis.axhline(table.shape[0] - 1.5, color="white")
         axis.set(xlabel="length: digits of the numbers", ylabel="nesting: operations", title=title)
     for i, (strategy, rows) in enumerate(curves.items()):
         axes.plot(rows[:, 0], rows[:, 1], color=f"C{i}", label=f"{strategy}: all programs")
@@ -255,15 +264,15 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=list(SOME), help="that programs have")
     parser.add_argument("--length", type=lecture.whole(1), default=2, help="digits of the hardest programs' numbers")
     parser.add_argument("--nesting", type=lecture.whole(1), default=2, help="operations of the hardest programs")
-    parser.add_argument("--steps", type=lecture.whole(1), default=3500, help="minibatches to learn from")
+    parser.add_argument("--steps", type=lecture.whole(1), default=6000, help="minibatches to learn from")
     parser.add_argument("--batch-size", type=lecture.whole(1), default=32, help="programs in a minibatch")
     parser.add_argument("--size", type=lecture.whole(1), default=64, help="of the LSTM")
     parser.add_argument("--rate", type=lecture.real(above=0), default=0.01, help="Adam's learning rate, at first")
     options = lecture.parse(parser, words, steps=60, nesting=1)
-    if options.nesting > len(VARIABLES):
-        parser.error(f"--nesting: expected at most {len(VARIABLES)}, a variable for each, got {options.nesting}")
-    if options.length > 9:
-        parser.error(f"--length: expected at most 9 digits, got {options.length}")
+    if options.nesting >= len(VARIABLES):  # tests have one operation more, and each may need a variable
+        parser.error(f"--nesting: expected at most {len(VARIABLES) - 1} operations, got {options.nesting}")
+    if options.length > 8:
+        parser.error(f"--length: expected at most 8 digits, got {options.length}")
     return options
 
 
@@ -271,15 +280,19 @@ def main(words: list[str] | None = None) -> tuple[np.ndarray, np.ndarray, Tests]
     """Trains, tells and draws; returns the shares of right characters and results, and the programs of the test."""
     options = arguments(words)
     torch7.manualSeed(options.seed + 1)  # other programs than in training
-    levels = [(length, nesting) for nesting in range(1, options.nesting + 1) for length in range(1, options.length + 1)]
-    tests = {level: [example(*level, options.operations) for _ in range(200)] for level in levels}
+    known = levels(options.length, options.nesting)
+    unknown = [level for level in levels(options.length + 1, options.nesting + 1) if level not in known]
+    tests, harder = (
+        {level: [example(*level, options.operations) for _ in range(200)] for level in each}
+        for each in (known, unknown)
+    )
     net, rows = course_of(options.strategy, tests, options)
     curves = {options.strategy: np.array(rows)}
     if options.strategy != "none":
         curves["none"] = np.array(course_of("none", tests, options)[1])
     chance = most_frequent([e for examples in tests.values() for e in examples])
     print(f"always the most frequent character: {chance:.1%} of characters")
-    shares = measure(net, tests, options.size)
+    shares = measure(net, tests, harder, options.size)
     step = net.get(1).step
     step.forward([np.ones(1, np.float32), *zeros(1, options.size)])
     lecture.draw(step, options.output / "execute-graph.svg", title="One character", states=net.get(1).states)

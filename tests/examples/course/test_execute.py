@@ -87,10 +87,10 @@ def test_a_minibatch_asks_for_results_only() -> None:
 def test_greedy_answers_are_those_of_the_whole_text_read_again() -> None:
     torch7.manualSeed(9)
     net = execute.network(8)
-    examples = [execute.Example(f"print({i})\n", f"{i}.") for i in (1, 5, 8)]
-    for e, answer in zip(examples, execute.answers(net, examples, 8, most=4)):
+    examples = [execute.Example(f"print({i})\n", f"{i}00.") for i in (1, 5, 8)]
+    for e, answer in zip(examples, execute.answers(net, examples, 8)):
         text = e.program
-        while len(text) < len(e.program) + 4 and not text.endswith("."):
+        while len(text) < len(e.program) + 5 and not text.endswith("."):
             x = np.array([[1 + execute.ALPHABET.index(letter)] for letter in text])
             text += execute.ALPHABET[net.forward([x, *execute.zeros(1, 8)])[-1].argmax()]
         assert text == e.program + answer
@@ -103,11 +103,13 @@ def test_the_most_frequent_character() -> None:
 def test_a_short_training_beats_the_most_frequent_character(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = "--strategy none --length 1 --nesting 1 --steps 150 --operations add choose --output"
     characters, whole, tests = execute.main([*words.split(), str(tmp_path)])
-    assert characters.shape == whole.shape == (1, 1)
+    assert characters.shape == whole.shape == (2, 2)
     chance = execute.most_frequent(tests[1, 1])
     assert characters[0, 0] > chance + 0.08
     told = capsys.readouterr().out
-    assert f"{characters[0, 0]:.1%} of characters" in told
+    for (i, j), share in np.ndenumerate(characters):
+        assert f"length {j + 1}, nesting {i + 1}: {share:.1%} of characters, {whole[i, j]:.1%} of whole results" in told
+    assert told.count("the network:") == 2
     assert wrote(told, tmp_path) == {"execute.png", "execute-graph.svg"}
 
 
@@ -116,8 +118,8 @@ def test_a_short_training_beats_the_most_frequent_character(tmp_path: Path, caps
     [
         ("--strategy hard", "invalid choice: 'hard'"),
         ("--operations divide", "invalid choice: 'divide'"),
-        ("--nesting 7", "--nesting: expected at most 6, a variable for each, got 7"),
-        ("--length 10", "--length: expected at most 9 digits, got 10"),
+        ("--nesting 6", "--nesting: expected at most 5 operations, got 6"),
+        ("--length 9", "--length: expected at most 8 digits, got 9"),
         ("--steps 0", "expected 1 or more, got 0"),
     ],
 )
