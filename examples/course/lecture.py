@@ -19,6 +19,7 @@ import optim
 import pygraphnn
 import torch7
 from optim.pictures import fonts, quietly
+from pygraphnn.render import RendererMissing
 from torch7.optional import optional
 from torch7.replacing import replace, replacing
 
@@ -140,9 +141,12 @@ def save(figure: Any, path: Path) -> None:
 
 
 def draw(net: Any, path: Path, **options: Any) -> None:
-    """Writes the drawing of a graph (options as those of pygraphnn.draw), and says so."""
-    pygraphnn.draw(net, path, **options)
-    print(f"wrote {path}")
+    """Writes the drawing of a graph (options as those of pygraphnn.draw), and says so; or that there is no Graphviz."""
+    try:
+        pygraphnn.draw(net, path, **options)
+        print(f"wrote {path}")
+    except RendererMissing as error:
+        print(error)
 
 
 def write(text: str, path: Path) -> None:

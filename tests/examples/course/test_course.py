@@ -14,6 +14,7 @@ import pytest
 
 import nn
 import torch7
+from pygraphnn import render
 
 from ...support.course import COURSE, program, refuses
 
@@ -138,6 +139,16 @@ def test_training_is_adam_on_a_clipped_gradient() -> None:
     training.rate = 1e-9
     training(x, target)
     np.testing.assert_allclose(training.parameters - before, 1.0, rtol=1e-2)
+
+
+def test_without_graphviz_all_but_the_drawing_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(render, "_commands", lambda *_: iter(()))
+    program("neuron").main(["--short", "--output", str(tmp_path)])
+    told = capsys.readouterr().out
+    assert "svg needs Graphviz, and there is none: pip install" in told
+    assert {path.name for path in tmp_path.iterdir()} == {"neuron-graph.dot", "neuron.png"}
 
 
 def test_ctrl_c_and_missing_packages_end_a_program_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
