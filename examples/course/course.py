@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-import lecture
+from torch7.replacing import replace
 
 HERE = Path(__file__).resolve().parent
 COURSE = (
@@ -91,18 +91,19 @@ def section(name: str, told: str, files: list[Path]) -> str:
 
 
 def gather(names: list[str], output: Path, short: bool) -> list[str]:
-    """Runs programs and writes the page; returns the names of those that failed."""
+    """Runs programs, and after each writes the page of those that have run; returns the names of those that failed."""
     output.mkdir(parents=True, exist_ok=True)
-    failed, sections = [], []
+    failed, contents, sections = [], "", ""
     for name in names:
         start = time.perf_counter()
         told, fine = run(name, output, short)
         failed += [] if fine else [name]
         print(f"{name}: {'' if fine else 'failed after '}{time.perf_counter() - start:.0f} s", flush=True)
         files = [Path(line.removeprefix("wrote ")) for line in told.splitlines() if line.startswith("wrote ")]
-        sections.append(section(name, told, [file for file in files if file.exists()]))
-    contents = "".join(f'<li><a href="#{name}">{name}</a>: {html.escape(title(name))}</li>\n' for name in names)
-    lecture.write(PAGE.format(contents=contents, sections="".join(sections)), output / "index.html")
+        contents += f'<li><a href="#{name}">{name}</a>: {html.escape(title(name))}</li>\n'
+        sections += section(name, told, [file for file in files if file.exists()])
+        replace(output / "index.html", PAGE.format(contents=contents, sections=sections).encode())
+    print(f"wrote {output / 'index.html'}")
     return failed
 
 

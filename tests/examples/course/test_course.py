@@ -59,6 +59,20 @@ def test_what_fails_is_told_in_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     assert "some &lt;words&gt;" in (tmp_path / "index.html").read_text()
 
 
+def test_an_interrupted_run_leaves_the_page_of_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(name: str, output: Path, short: bool) -> tuple[str, bool]:
+        if name == "rnn":
+            raise KeyboardInterrupt
+        return "so far\n", True
+
+    monkeypatch.setattr(course, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        course.main(["--run", "neuron", "rnn", "--output", str(tmp_path)])
+    page = (tmp_path / "index.html").read_text()
+    assert "so far" in page
+    assert "rnn.py" not in page
+
+
 def test_unknown_programs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     refuses("course", "perceptron", "there is no 'perceptron', expected some of neuron, ", capsys)
 
