@@ -21,7 +21,8 @@ show while the network learns programs up to some length and nesting:
     combined   each program by naive or by mix, at random
 
 Two things are measured. Characters: how many the network gives rightly when it reads the true ones before (teacher
-forcing; this is what the paper reports). Whole results: it reads what it wrote itself, and all has to be right.
+forcing; this is what the paper reports). Whole results: it reads what it wrote itself, and all has to be right. In the
+end it is also tried on programs with a digit and an operation more than it ever saw.
 """
 
 from __future__ import annotations
