@@ -25,7 +25,8 @@ def initial_states(step: gModule, B: int, states: Mapping[int, int] | None = Non
     x, and all others are states, which are the first outputs. The zeros come in the order of the inputs.
 
     The widths are those of the nn.Linear and nn.CMul that a state is read or made by, directly or through functions and
-    sums that work element by element: any network has them, also one from a file.
+    sums that work element by element: any network has them, also one from a file. All of the graph is read for them at
+    every call: in a loop, make the states once.
     Raises ValueError where nothing tells how wide a state is, and for states that are no inputs or outputs.
 
     >>> x, h = nn.Identity()(), nn.Identity()()

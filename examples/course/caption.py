@@ -79,7 +79,7 @@ def about(middle: float, most: float) -> float:
 def scene(things: list[Thing]) -> tuple[np.ndarray, Caption]:
     """A picture of one or two of these things, and its caption."""
     picture = np.full((3, SIDE, SIDE), torch7.uniform(0, 0.15))
-    chosen = [things[torch7.random(1, len(things)) - 1] for _ in range(torch7.random(1, 2))]
+    chosen = [lecture.choose(things) for _ in range(torch7.random(1, 2))]
     where: list[tuple[float, float]] = [(about(11.5, 5), about(11.5, 5))]
     caption = ["a", *chosen[0]]
     if len(chosen) == 2:
@@ -272,9 +272,10 @@ def main(words: list[str] | None = None) -> tuple[dict[str, list[float]], dict[s
     print(f"{len(learned[0])} pictures to learn from; others to be tried on: {counts}")
     model = Captioner(options.size)
     shares = train(model, learned, tests, options)
-    texts = {kind: model.greedy(pictures) for kind, (pictures, _) in tests.items()}
     if options.beam > 1:
         texts = {kind: [model.beam(p, options.beam)[0] for p in pictures] for kind, (pictures, _) in tests.items()}
+    else:
+        texts = {kind: model.greedy(pictures) for kind, (pictures, _) in tests.items()}
     parts = {kind: parts_right(texts[kind], tests[kind][1]) for kind in tests}
     for kind, part in parts.items():
         print(f"{kind}: right are " + ", ".join(f"{share:.1%} of the {name}s" for name, share in part.items()))

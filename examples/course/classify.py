@@ -33,7 +33,7 @@ import nn
 import optim
 import pygraphnn
 import torch7
-from cnn import CLASSES, digits
+from cnn import CLASSES, counted, digits, draw_confusions
 
 WIDTHS = {"rows": 8, "pixels": 1}  # how many numbers a step reads
 
@@ -61,8 +61,8 @@ class Reader:
     """A network that reads sequences of vectors of `width` numbers into a state of `size` numbers."""
 
     def __init__(self, kind: str, width: int, size: int):
-        self.width, self.step = width, STEPS[kind](width, size)
-        self.unrolled = pygraphnn.Unroll(self.step)
+        self.width, step = width, STEPS[kind](width, size)
+        self.unrolled = pygraphnn.Unroll(step)
         self.readout = nn.Sequential().add(nn.Linear(size, CLASSES)).add(nn.LogSoftMax())
         names = ["x", "c", "h"] if kind == "lstm" else ["x", "h"]
         x, *states = (nn.Identity()().annotate(name=name) for name in names)
@@ -70,10 +70,11 @@ class Reader:
         last = nn.SelectTable(len(states))(self.unrolled([x, *states]).annotate(name="all steps"))
         answer = self.readout(last.annotate(name="h_T"))
         self.net = pygraphnn.gModule([x, *states], [answer]).float()
+        self.zeros = pygraphnn.initial_states(step, 1)
 
     def inputs(self, pictures: np.ndarray) -> list[np.ndarray]:
         """What the network reads: sequences, and states of zeros."""
-        return [sequences(pictures, self.width), *pygraphnn.initial_states(self.step, len(pictures))]
+        return [sequences(pictures, self.width), *(np.repeat(zero, len(pictures), 0) for zero in self.zeros)]
 
     def answers(self, pictures: np.ndarray) -> np.ndarray:
         """The logarithms of the probabilities (N, 10)."""
@@ -95,14 +96,6 @@ class Curves:
     shares: list[float] = field(default_factory=list)
 
 
-def confusions(reader: Reader, pictures: np.ndarray, labels: np.ndarray) -> optim.ConfusionMatrix:
-    """Which digits are taken for which."""
-    matrix = optim.ConfusionMatrix([str(digit) for digit in range(CLASSES)])
-    matrix.batchAdd(reader.answers(pictures), labels)
-    matrix.updateValids()
-    return matrix
-
-
 def train(reader: Reader, data: tuple[np.ndarray, np.ndarray], options: argparse.Namespace) -> Iterator[float]:
     """Trains epoch by epoch with Adam and gives the mean loss of each; the rate falls in the second half."""
     pictures, labels = data
@@ -121,7 +114,7 @@ def learn(way: str, reader: Reader, data: tuple, held_out: tuple, options: argpa
     epochs = lecture.track(train(reader, data, options), way, options.epochs)
     for epoch, loss in enumerate(epochs, 1):
         curves.losses.append(loss)
-        curves.shares.append(confusions(reader, *held_out).totalValid)
+        curves.shares.append(counted(reader.answers(held_out[0]), held_out[1]).totalValid)
         if epoch % 10 == 0 or epoch == options.epochs:
             print(f"{way}, epoch {epoch:3}: loss {loss:.4f}, {curves.shares[-1]:.2%} of the held-out digits are right")
     return curves
@@ -188,10 +181,8 @@ def main(words: list[str] | None = None) -> dict[str, float]:
     draw_curves(curves, options.output / "classify-curves.png")
     shown = {digit: held_out[0][held_out[1] == digit + 1][0] for digit in options.show}
     draw_reading(readers, shown, options.output / "classify-reading.png")
-    matrix, path = confusions(readers["pixels"], *held_out), options.output / "classify-confusion.png"
-    wrong = matrix.mat.sum() - matrix.mat.trace()
-    matrix.save(path, title=f"Pixel by pixel, {wrong} of {matrix.mat.sum()} digits were taken for another")
-    print(f"wrote {path}")
+    matrix = counted(readers["pixels"].answers(held_out[0]), held_out[1])
+    draw_confusions(matrix, options.output / "classify-confusion.png", "Pixel by pixel, ")
     return {way: curve.shares[-1] for way, curve in curves.items()}
 
 

@@ -74,10 +74,22 @@ def train(net: nn.Sequential, data: tuple[np.ndarray, np.ndarray], options: argp
 def confusions(net: nn.Sequential, pictures: np.ndarray, labels: np.ndarray) -> optim.ConfusionMatrix:
     """Which digits the network takes for which."""
     net.evaluate()
+    return counted(net.forward(pictures), labels)
+
+
+def counted(answers: np.ndarray, labels: np.ndarray) -> optim.ConfusionMatrix:
+    """Which digits are taken for which, by answers (N, 10)."""
     matrix = optim.ConfusionMatrix([str(digit) for digit in range(CLASSES)])
-    matrix.batchAdd(net.forward(pictures), labels)
+    matrix.batchAdd(answers, labels)
     matrix.updateValids()
     return matrix
+
+
+def draw_confusions(matrix: optim.ConfusionMatrix, path: Path, how: str = "") -> None:
+    """The picture of such a matrix; its title begins with how the digits were read."""
+    wrong = matrix.mat.sum() - matrix.mat.trace()
+    matrix.save(path, title=f"{how}{wrong} of {matrix.mat.sum()} digits were taken for another")
+    print(f"wrote {path}")
 
 
 def graph(net: nn.Sequential) -> pygraphnn.gModule:
@@ -128,19 +140,15 @@ def main(words: list[str] | None = None) -> float:
     print(f"{count} parameters, {len(data[1])} pictures to learn from, {len(held_out[1])} held out")
     for epoch, loss in enumerate(lecture.track(train(net, data, options), "training", options.epochs), 1):
         if epoch % 5 == 0 or epoch == options.epochs:
-            share = confusions(net, *held_out).totalValid
-            print(f"epoch {epoch:3}: loss {loss:.4f}, {share:.2%} of the held-out digits are right")
-    matrix = confusions(net, *held_out)
+            matrix = confusions(net, *held_out)
+            print(f"epoch {epoch:3}: loss {loss:.4f}, {matrix.totalValid:.2%} of the held-out digits are right")
     print(f"which digit (row) was taken for which (column)\n{matrix}")
     an_eight = held_out[0][held_out[1] == 9][0]
     drawn = graph(net)
     drawn.forward(an_eight[None])
     lecture.draw(drawn, options.output / "cnn-graph.svg", title="One digit, seen by the network")
     draw_filters(net, an_eight, options.output / "cnn-filters.png")
-    confusion = options.output / "cnn-confusion.png"
-    wrong = matrix.mat.sum() - matrix.mat.trace()
-    matrix.save(confusion, title=f"{wrong} of {matrix.mat.sum()} digits were taken for another")
-    print(f"wrote {confusion}")
+    draw_confusions(matrix, options.output / "cnn-confusion.png")
     return matrix.totalValid
 
 

@@ -106,7 +106,7 @@ def to_strokes(offsets: np.ndarray) -> Strokes:
 def lines(count: int, letters: str) -> Lines:
     """Words of three to six random letters, and how they were written."""
     length = [torch7.random(3, 6) for _ in range(count)]
-    texts = ["".join(letters[torch7.random(1, len(letters)) - 1] for _ in range(n)) for n in length]
+    texts = ["".join(lecture.choose(letters) for _ in range(n)) for n in length]
     return texts, [to_offsets(written(text)) for text in texts]
 
 

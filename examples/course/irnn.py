@@ -94,15 +94,15 @@ class Adding:
     """A network that reads whole sequences, from states of zero, and is trained on its last answer."""
 
     def __init__(self, step: pygraphnn.gModule, rate: float):
-        self.step = step
         unrolled = pygraphnn.Unroll(step)
         self.net = nn.Sequential().add(unrolled).add(nn.SelectTable(-1)).add(nn.Select(1, -1)).float()
+        self.zeros = pygraphnn.initial_states(step, 1)
         self.criterion = nn.MSECriterion().float()
         self.training = lecture.Training(self.net, self.criterion, rate, clip=1)
 
     def inputs(self, x: np.ndarray) -> list[np.ndarray]:
         """What the unrolled network reads: sequences and initial states."""
-        return [x, *pygraphnn.initial_states(self.step, x.shape[1])]
+        return [x, *(np.repeat(zero, x.shape[1], 0) for zero in self.zeros)]
 
     def learn(self, length: int, batch: int) -> None:
         """One step of training, on sequences that it never saw."""

@@ -146,11 +146,12 @@ class Memory:
         self.states = {k: k - 1 for k in range(2, 2 * layers + 2)}
         self.unrolled = pygraphnn.Unroll(self.step, states=self.states)
         self.net = nn.Sequential().add(self.unrolled).add(nn.SelectTable(self.answer)).float()
+        self.zeros = pygraphnn.initial_states(self.step, 1, self.states)
         self.training = lecture.Training(self.net, nn.MSECriterion().float(), options.rate, clip=1)
 
     def inputs(self, x: np.ndarray) -> list[np.ndarray]:
         """What the unrolled network reads: a sequence and states of zero."""
-        return [x, *pygraphnn.initial_states(self.step, x.shape[1], self.states)]
+        return [x, *(np.repeat(zero, x.shape[1], 0) for zero in self.zeros)]
 
     def learn(self, delay: int, batch: int) -> float:
         """One step of training; gives the share of near answers."""
